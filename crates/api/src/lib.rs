@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! The Docker Engine API and Berth's own routes over a Unix socket.

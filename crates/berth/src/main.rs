@@ -1,0 +1,4 @@
+#![forbid(unsafe_code)]
+//! The `berth` command.
+
+fn main() {}

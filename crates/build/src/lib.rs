@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! Dockerfile to image, with a layer cache.

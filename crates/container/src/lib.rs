@@ -1,0 +1,1 @@
+//! One container: OCI runtime, cgroups, seccomp, shim, logs, exec, stats.

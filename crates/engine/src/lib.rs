@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! Records, planner, executor, health, restart, events.

@@ -1,0 +1,1 @@
+//! References, manifests, the content store, layers and their unpacking.

@@ -1,0 +1,1 @@
+//! Address plan and its application: bridges, firewall, DNS, published ports.
