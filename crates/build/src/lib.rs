@@ -1,2 +1,22 @@
 #![forbid(unsafe_code)]
 //! Dockerfile to image, with a layer cache.
+//!
+//! The crate does no system administration of its own: `RUN` goes through the [`Runner`] that the
+//! caller supplies, everything that is kept goes through `image::Store`.
+//!
+//! | module | holds | I/O |
+//! |---|---|---|
+//! | [`request`] | what is to be built | – |
+//! | [`event`] | what is told while building | – |
+//! | [`runner`] | the one facility needed from outside: run a command on layers | – |
+//! | [`error`] | what can go wrong, with the Dockerfile line it went wrong at | – |
+
+pub mod error;
+pub mod event;
+pub mod request;
+pub mod runner;
+
+pub use error::{BuildError, Excerpt};
+pub use event::{BuildEvent, BuildResult, Stream, Warning};
+pub use request::{BuildRequest, Cancel, DockerfileSource, RunNetwork};
+pub use runner::{RunExit, RunMount, RunStep, Runner, RunnerError};
