@@ -1,0 +1,202 @@
+//! Control groups: v1, hybrid and v2 behind one type.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::LinuxResources;
+use serde::{Deserialize, Serialize};
+
+/// Why an operation on a control group failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CgroupError {
+    /// A file of the group could not be read or written.
+    #[error("{action} {}", path.display())]
+    Io {
+        /// What was being done, e.g. `write "100" to`.
+        action: String,
+        /// The file.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// This kernel has no mounted control group hierarchy.
+    #[error("no cgroup hierarchy is mounted")]
+    NotMounted,
+    /// A limit was asked for that this kernel offers no controller for.
+    #[error("the cgroup controller {controller:?} that {what} needs is not available")]
+    NoController {
+        /// The missing controller.
+        controller: &'static str,
+        /// The resource that needs it.
+        what: &'static str,
+    },
+    /// A value that the kernel would not understand.
+    #[error("{what} cannot be {value}")]
+    Invalid {
+        /// The resource.
+        what: &'static str,
+        /// The offending value.
+        value: String,
+    },
+}
+
+/// One control group in every hierarchy of the machine.
+///
+/// The value is only a name: dropping it removes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    /// Makes the group `path` (relative to each hierarchy's root, e.g. `/berth/<id>`) in all hierarchies.
+    ///
+    /// An existing group is taken as it is. No limits are set: see [`Cgroup::apply`].
+    pub fn create(path: &Path) -> Result<Self, CgroupError> {
+        let _ = path;
+        todo!()
+    }
+
+    /// Names a group that exists already, without touching it.
+    pub fn existing(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// The group's path below each hierarchy's root, always absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sets limits, and the device allowlist if `resources` has one.
+    ///
+    /// Values that are absent stay as they are. Returns what could not be done but does no harm.
+    pub fn apply(&self, resources: &LinuxResources) -> Result<Vec<String>, CgroupError> {
+        let _ = resources;
+        todo!()
+    }
+
+    /// Stops every process of the group and waits until they are stopped.
+    pub fn freeze(&self) -> Result<(), CgroupError> {
+        todo!()
+    }
+
+    /// Lets a frozen group go on.
+    pub fn thaw(&self) -> Result<(), CgroupError> {
+        todo!()
+    }
+
+    /// Whether the group is frozen.
+    pub fn frozen(&self) -> Result<bool, CgroupError> {
+        todo!()
+    }
+
+    /// Sends SIGKILL to every process in the group and below it; a frozen group is killed as well.
+    ///
+    /// Returns at once: the processes may need a moment to disappear.
+    pub fn kill_all(&self) -> Result<(), CgroupError> {
+        todo!()
+    }
+
+    /// The processes in the group and in groups below it, as seen from this process' pid namespace.
+    pub fn procs(&self) -> Result<Vec<i32>, CgroupError> {
+        todo!()
+    }
+
+    /// What the group uses now. Values that the kernel does not offer are zero or `None`.
+    pub fn stats(&self) -> Result<Stats, CgroupError> {
+        todo!()
+    }
+
+    /// Times the kernel's out-of-memory killer has killed in this group; 0 when it cannot be told.
+    pub fn oom_kills(&self) -> Result<u64, CgroupError> {
+        todo!()
+    }
+
+    /// Removes the group and those below it from all hierarchies. A group that is gone already is success.
+    ///
+    /// Fails with `EBUSY` as source while processes are left.
+    pub fn remove(&self) -> Result<(), CgroupError> {
+        todo!()
+    }
+}
+
+/// Usage of one control group, in the terms of Docker's `stats`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Processor time.
+    pub cpu: CpuStats,
+    /// Memory.
+    pub memory: MemoryStats,
+    /// Number of processes.
+    pub pids: PidsStats,
+    /// Block device traffic.
+    pub blkio: BlkioStats,
+}
+
+/// Processor time, all in nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuStats {
+    /// Time used in total.
+    pub total: u64,
+    /// Time used in user mode.
+    pub user: u64,
+    /// Time used in kernel mode.
+    pub system: u64,
+    /// Time used per processor; empty on cgroup v2.
+    pub per_cpu: Vec<u64>,
+    /// Enforcement periods that have passed.
+    pub periods: u64,
+    /// Periods in which the group was throttled.
+    pub throttled_periods: u64,
+    /// Time for which the group was throttled.
+    pub throttled: u64,
+}
+
+/// Memory, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryStats {
+    /// In use, page cache included.
+    pub usage: u64,
+    /// Highest `usage` seen; zero where the kernel does not keep it.
+    pub max_usage: u64,
+    /// Times the limit was hit.
+    pub failcnt: u64,
+    /// The limit; `u64::MAX` without one.
+    pub limit: u64,
+    /// Swap in use; `None` without swap accounting.
+    pub swap: Option<u64>,
+    /// The kernel's `memory.stat`, in its own names.
+    pub stat: std::collections::BTreeMap<String, u64>,
+}
+
+/// Number of processes and threads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PidsStats {
+    /// Now.
+    pub current: u64,
+    /// The limit; `None` without one.
+    pub limit: Option<u64>,
+}
+
+/// Block device traffic since the group was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlkioStats {
+    /// Per device and operation.
+    pub entries: Vec<BlkioEntry>,
+}
+
+/// One row of [`BlkioStats`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlkioEntry {
+    /// Major device number.
+    pub major: u64,
+    /// Minor device number.
+    pub minor: u64,
+    /// `Read` or `Write`.
+    pub op: String,
+    /// Bytes moved.
+    pub bytes: u64,
+    /// Requests served.
+    pub ios: u64,
+}
