@@ -2,9 +2,18 @@
 //!
 //! The runtime half is [`runtime`] (make a container process, start it, enter it again), [`cgroup`],
 //! [`seccomp`] and [`caps`]; `oci` offers it under runc's command line.
+//!
+//! The shim half is [`shim`] (the process beside each container), [`client`] and [`protocol`] (how the
+//! engine starts and talks to it), [`log`] (json-file logs), [`top`] and [`detach`].
 #![deny(unsafe_code)]
 
 pub mod caps;
 pub mod cgroup;
+pub mod client;
+pub mod detach;
+pub mod log;
+pub mod protocol;
 pub mod runtime;
 pub mod seccomp;
+pub mod shim;
+pub mod top;

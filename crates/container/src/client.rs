@@ -1,0 +1,11 @@
+//! The engine's side: starting shims and talking to them.
+//!
+//! Everything here blocks. For an async runtime take the raw socket out ([`ShimClient::into_stream`],
+//! [`Spawned::control`]), set it non-blocking and speak [`protocol`](crate::protocol) with
+//! [`encode`]/[`decode`].
+
+mod connection;
+mod spawn;
+
+pub use connection::{ClientError, ShimClient, decode, encode, read_exit, read_state};
+pub use spawn::{SpawnError, Spawned, spawn};

@@ -1,0 +1,94 @@
+//! What a shim reports and writes down.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::cgroup::Cgroup;
+
+/// A process that cannot be mistaken for a later one with the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number on the host.
+    pub pid: i32,
+    /// Its start time in clock ticks since boot, field 22 of `/proc/PID/stat`.
+    pub start_time: u64,
+}
+
+/// What exists now; `state.json` holds the one of the moment of creation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The container's or the exec's id.
+    pub id: String,
+    /// The shim itself.
+    pub shim: ProcessId,
+    /// The container's first process, or the exec'd one.
+    pub process: ProcessId,
+    /// The container's control group; `None` for an exec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<Cgroup>,
+    /// When the process was started, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub started_at: Option<OffsetDateTime>,
+    /// What the runtime could not do but went on without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitRecord {
+    /// Docker's exit code: the process' own, or 128 + the signal's number.
+    pub exit_code: i32,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Whether the kernel killed a process of the container for want of memory.
+    #[serde(default)]
+    pub oom_killed: bool,
+    /// When the process was started; `None` if it never ran.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub started_at: Option<OffsetDateTime>,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub finished_at: OffsetDateTime,
+    /// Why it never ran, when creation or start failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What sort of failure it is.
+    pub kind: FailureKind,
+    /// The chain of causes, outermost first, joined by `: `.
+    pub message: String,
+}
+
+/// Sorts of failure a caller can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The program is not in the container (exit code 127).
+    CommandNotFound,
+    /// The program cannot be executed (exit code 126).
+    NotExecutable,
+    /// The request does not fit the state: no terminal to resize, started already, ended already.
+    Conflict,
+    /// The request could not be understood.
+    BadRequest,
+    /// Anything else (exit code 125).
+    Other,
+}
+
+impl FailureKind {
+    /// The exit code Docker gives to a container that failed so.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::CommandNotFound => 127,
+            Self::NotExecutable => 126,
+            Self::Conflict | Self::BadRequest | Self::Other => 125,
+        }
+    }
+}
