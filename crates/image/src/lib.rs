@@ -1,1 +1,22 @@
-//! References, manifests, the content store, layers and their unpacking.
+//! References, image configuration, the content store, layers and their unpacking.
+//!
+//! An image is a configuration blob and a list of layers. Layers are unpacked once, to directories overlayfs mounts as
+//! they are; blobs are addressed and verified by their sha256. See [`Store`] for the layout on disk and the guarantees.
+
+mod bootstrap;
+mod config;
+mod digest;
+mod reference;
+mod store;
+mod view;
+
+pub use bootstrap::{BootstrapError, BootstrapOptions, Variant, bootstrap};
+pub use config::{ContainerConfig, Empty, Healthcheck, HistoryEntry, ImageConfig, RootFs};
+pub use digest::{Digest, DigestError, ImageId, LayerId};
+pub use reference::{Reference, ReferenceError};
+pub use store::{
+    BlobRef, CommitError, CommitOptions, HistoryRow, Image, ImportError, ImportOptions, Layer, Lease, Limits,
+    OpenError, Problem, PruneReport, PutImageError, RemoveError, Removed, ResolveError, Scratch, Store,
+    StoreError, Usage,
+};
+pub use view::{Node, NodeKind, View, ViewError};
