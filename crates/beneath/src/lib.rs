@@ -12,6 +12,7 @@
 
 mod accounts;
 mod root;
+mod walk;
 
 pub use accounts::{AccountError, Accounts, Identity};
 pub use root::{Parent, ResolveError, Root, Strategy};
