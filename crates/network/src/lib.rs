@@ -18,9 +18,11 @@ pub mod doctor;
 mod fabric;
 mod hash;
 mod model;
+mod netlink;
 mod netns;
 pub mod plan;
 mod ports;
+mod sys;
 
 pub use fabric::{
     AttachError, Attached, CreateNetworkError, DesiredState, DetachError, Fabric, FabricConfig,

@@ -6,7 +6,9 @@
 mod names;
 mod resolv_conf;
 mod server;
+mod sockets;
 
 pub use names::{NameRecord, Names};
 pub use resolv_conf::{ResolvConf, embedded_resolv_conf, host_resolv_conf};
 pub use server::{Dns, DnsServer, DnsView, ServeError};
+pub(crate) use sockets::DnsSockets;

@@ -1,7 +1,13 @@
 //! The address plan: pure functions from what is asked for and what is already there.
 
 mod address;
+mod error;
 mod network;
+mod options;
+mod pools;
+mod request;
 
-pub use address::{AddressError, AddressPool, AddressWish, Addresses};
-pub use network::{HostRoute, NetworkRequest, Occupied, PlanNetworkError, SubnetRequest, plan_network};
+pub use address::{AddressPool, AddressWish, Addresses};
+pub use error::{AddressError, PlanNetworkError};
+pub use network::plan_network;
+pub use request::{HostRoute, NetworkRequest, Occupied, SubnetRequest};

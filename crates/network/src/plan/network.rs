@@ -1,161 +1,12 @@
 //! From a user's request to a [`NetworkSpec`].
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
-use crate::model::{NetworkId, NetworkSpec, ParseInterfaceNameError};
-
-/// A network as the user asks for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkRequest {
-    /// Name.
-    pub name: String,
-    /// Subnets asked for; an IPv4 subnet is added from the pools when none is named.
-    pub subnets: Vec<SubnetRequest>,
-    /// Whether an IPv6 subnet is added when none is named.
-    pub enable_ipv6: bool,
-    /// No way out nor in.
-    pub internal: bool,
-    /// Driver options (`com.docker.network.bridge.name`, `com.docker.network.driver.mtu`, …).
-    pub options: BTreeMap<String, String>,
-}
-
-/// One entry of the user's `ipam` configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubnetRequest {
-    /// The subnet; `None` takes one from the pools.
-    pub subnet: Option<IpNet>,
-    /// The bridge's address; the first of the subnet by default.
-    pub gateway: Option<IpAddr>,
-    /// Where automatic addresses come from.
-    pub ip_range: Option<IpNet>,
-    /// Addresses never given out, by name.
-    pub auxiliary: BTreeMap<String, IpAddr>,
-}
-
-/// A route of the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostRoute {
-    /// Where it leads; never a default route.
-    pub destination: IpNet,
-    /// The interface.
-    pub interface: String,
-}
-
-/// What a new network has to keep clear of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Occupied {
-    /// The host's routes.
-    pub routes: Vec<HostRoute>,
-    /// Networks that exist already.
-    pub networks: Vec<NetworkSpec>,
-}
-
-/// A network cannot be made as asked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanNetworkError {
-    /// The subnet meets one of the host's routes.
-    #[error(
-        "network {network}: subnet {subnet} collides with the host's route {route} on interface {interface}"
-    )]
-    CollidesWithRoute {
-        /// The network asked for.
-        network: String,
-        /// Its subnet.
-        subnet: IpNet,
-        /// The route.
-        route: IpNet,
-        /// The route's interface.
-        interface: String,
-    },
-    /// The subnet meets another network's.
-    #[error("network {network}: subnet {subnet} collides with {other_subnet} of network {other}")]
-    CollidesWithNetwork {
-        /// The network asked for.
-        network: String,
-        /// Its subnet.
-        subnet: IpNet,
-        /// The other network's subnet.
-        other_subnet: IpNet,
-        /// The other network.
-        other: String,
-    },
-    /// Two subnets of one family.
-    #[error("network {network}: more than one subnet of the family of {subnet}")]
-    SecondSubnet {
-        /// The network asked for.
-        network: String,
-        /// The second subnet.
-        subnet: IpNet,
-    },
-    /// The subnet has no room for a gateway and a container, or is no unicast range.
-    #[error("network {network}: subnet {subnet} cannot hold containers")]
-    UnusableSubnet {
-        /// The network asked for.
-        network: String,
-        /// The subnet.
-        subnet: IpNet,
-    },
-    /// An address of the request lies outside its subnet.
-    #[error("network {network}: {what} {address} is not inside subnet {subnet}")]
-    OutsideSubnet {
-        /// The network asked for.
-        network: String,
-        /// `gateway`, `ip_range` or `aux address <name>`.
-        what: String,
-        /// The address or range.
-        address: String,
-        /// The subnet.
-        subnet: IpNet,
-    },
-    /// A gateway, range or auxiliary address without a subnet to be in.
-    #[error("network {network}: {what} needs a subnet")]
-    NeedsSubnet {
-        /// The network asked for.
-        network: String,
-        /// `gateway`, `ip_range` or `aux address <name>`.
-        what: String,
-    },
-    /// Every pool is used up.
-    #[error("network {network}: no free subnet is left in the address pools")]
-    PoolsExhausted {
-        /// The network asked for.
-        network: String,
-    },
-    /// A bridge of that name belongs to another network.
-    #[error("network {network}: bridge {bridge} already belongs to network {other}")]
-    BridgeTaken {
-        /// The network asked for.
-        network: String,
-        /// The bridge.
-        bridge: String,
-        /// Its owner.
-        other: String,
-    },
-    /// The bridge's name cannot be an interface name.
-    #[error("network {network}: option com.docker.network.bridge.name")]
-    BridgeName {
-        /// The network asked for.
-        network: String,
-        /// What is wrong with it.
-        #[source]
-        source: ParseInterfaceNameError,
-    },
-    /// A driver option has a value that means nothing.
-    #[error("network {network}: option {option} cannot be {value:?}")]
-    BadOption {
-        /// The network asked for.
-        network: String,
-        /// The option.
-        option: String,
-        /// Its value.
-        value: String,
-    },
-}
+use super::pools::{free_ipv4, free_ipv6, overlap};
+use super::{NetworkRequest, Occupied, PlanNetworkError, SubnetRequest, options};
+use crate::model::{InterfaceName, NetworkId, NetworkSpec, Subnet};
 
 /// Plans a network: fills in subnets from the pools, gateways, the bridge's name and the options.
 ///
@@ -166,6 +17,164 @@ pub fn plan_network(
     request: &NetworkRequest,
     occupied: &Occupied,
 ) -> Result<NetworkSpec, PlanNetworkError> {
-    let _ = (id, request, occupied);
-    todo!()
+    let planner = Planner { request, occupied };
+    let options = options::read(&request.name, &request.options)?;
+    Ok(NetworkSpec {
+        subnets: planner.subnets(&id)?,
+        bridge: planner.bridge(&id)?,
+        id,
+        name: request.name.clone(),
+        internal: request.internal,
+        icc: options.icc,
+        masquerade: options.masquerade,
+        mtu: options.mtu,
+        host_binding: options.host_binding,
+        options: request.options.clone(),
+    })
 }
+
+struct Planner<'a> {
+    request: &'a NetworkRequest,
+    occupied: &'a Occupied,
+}
+
+impl Planner<'_> {
+    fn name(&self) -> String {
+        self.request.name.clone()
+    }
+
+    fn bridge(&self, id: &NetworkId) -> Result<InterfaceName, PlanNetworkError> {
+        let bridge = match self.request.options.get(options::BRIDGE) {
+            None => InterfaceName::bridge_of(id),
+            Some(name) => name
+                .parse()
+                .map_err(|source| PlanNetworkError::BridgeName { network: self.name(), source })?,
+        };
+        match self.occupied.networks.iter().find(|other| other.bridge == bridge && other.id != *id) {
+            None => Ok(bridge),
+            Some(other) => Err(PlanNetworkError::BridgeTaken {
+                network: self.name(),
+                bridge: bridge.to_string(),
+                other: other.name.clone(),
+            }),
+        }
+    }
+
+    fn subnets(&self, id: &NetworkId) -> Result<Vec<Subnet>, PlanNetworkError> {
+        let mut subnets: Vec<Subnet> = Vec::new();
+        for request in &self.request.subnets {
+            let net = match request.subnet {
+                Some(net) => self.usable(net.trunc())?,
+                None => self.from_pool_for(request)?,
+            };
+            if subnets.iter().any(|other| is_ipv6(&other.net) == is_ipv6(&net)) {
+                return Err(PlanNetworkError::SecondSubnet { network: self.name(), subnet: net });
+            }
+            subnets.push(self.subnet(net, request)?);
+        }
+        if !subnets.iter().any(|subnet| !is_ipv6(&subnet.net)) {
+            subnets.insert(0, self.subnet(self.from_pools(free_ipv4)?, &SubnetRequest::default())?);
+        }
+        if self.request.enable_ipv6 && !subnets.iter().any(|subnet| is_ipv6(&subnet.net)) {
+            let net = self.from_pools(|occupied| free_ipv6(id, occupied))?;
+            subnets.push(self.subnet(net, &SubnetRequest::default())?);
+        }
+        Ok(subnets)
+    }
+
+    /// An entry without a subnet may say nothing about addresses in it.
+    fn from_pool_for(&self, request: &SubnetRequest) -> Result<IpNet, PlanNetworkError> {
+        let first_name = request.auxiliary.keys().next();
+        let what = match (request.gateway, request.ip_range, first_name) {
+            (None, None, None) => return self.from_pools(free_ipv4),
+            (Some(_), _, _) => "gateway".to_owned(),
+            (_, Some(_), _) => "ip_range".to_owned(),
+            (_, _, Some(name)) => format!("aux address {name}"),
+        };
+        Err(PlanNetworkError::NeedsSubnet { network: self.name(), what })
+    }
+
+    fn from_pools(&self, free: impl Fn(&Occupied) -> Option<IpNet>) -> Result<IpNet, PlanNetworkError> {
+        free(self.occupied).ok_or_else(|| PlanNetworkError::PoolsExhausted { network: self.name() })
+    }
+
+    fn usable(&self, subnet: IpNet) -> Result<IpNet, PlanNetworkError> {
+        let network = self.name();
+        if !holds_containers(&subnet) {
+            return Err(PlanNetworkError::UnusableSubnet { network, subnet });
+        }
+        for other in &self.occupied.networks {
+            if let Some(taken) = other.subnets.iter().find(|taken| overlap(&subnet, &taken.net)) {
+                let (other_subnet, other) = (taken.net, other.name.clone());
+                return Err(PlanNetworkError::CollidesWithNetwork { network, subnet, other_subnet, other });
+            }
+        }
+        match self.occupied.routes.iter().find(|route| overlap(&subnet, &route.destination)) {
+            None => Ok(subnet),
+            Some(route) => {
+                let (route, interface) = (route.destination, route.interface.clone());
+                Err(PlanNetworkError::CollidesWithRoute { network, subnet, route, interface })
+            }
+        }
+    }
+
+    fn subnet(&self, net: IpNet, request: &SubnetRequest) -> Result<Subnet, PlanNetworkError> {
+        if let Some(range) = request.ip_range {
+            let inside = net.contains(&range);
+            self.require(inside, "ip_range".to_owned(), range.to_string(), net)?;
+        }
+        for (name, address) in &request.auxiliary {
+            let what = format!("aux address {name}");
+            self.require(net.contains(address), what, address.to_string(), net)?;
+        }
+        let gateway = match request.gateway {
+            Some(gateway) => gateway,
+            None => first_address(&net, request),
+        };
+        self.require(is_host(&net, gateway), "gateway".to_owned(), gateway.to_string(), net)?;
+        if let Some((name, address)) = request.auxiliary.iter().find(|(_, address)| **address == gateway) {
+            let (network, what, address) = (self.name(), format!("aux address {name}"), *address);
+            return Err(PlanNetworkError::AlsoGateway { network, what, address });
+        }
+        Ok(Subnet { net, gateway, ip_range: request.ip_range, auxiliary: request.auxiliary.clone() })
+    }
+
+    fn require(
+        &self,
+        held: bool,
+        what: String,
+        address: String,
+        subnet: IpNet,
+    ) -> Result<(), PlanNetworkError> {
+        match held {
+            true => Ok(()),
+            false => Err(PlanNetworkError::OutsideSubnet { network: self.name(), what, address, subnet }),
+        }
+    }
+}
+
+fn is_ipv6(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(_))
+}
+
+/// Room for the gateway and one container, and addresses that can be routed.
+fn holds_containers(net: &IpNet) -> bool {
+    let address = net.network();
+    let room = net.max_prefix_len() - net.prefix_len() >= 2;
+    let zero = matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 0);
+    room && !address.is_loopback() && !address.is_multicast() && !address.is_unspecified() && !zero
+}
+
+/// Whether an address of the subnet can belong to somebody: not the network's own and not the broadcast address.
+pub(super) fn is_host(net: &IpNet, address: IpAddr) -> bool {
+    let broadcast = matches!(net, IpNet::V4(v4) if IpAddr::V4(v4.broadcast()) == address);
+    net.contains(&address) && net.network() != address && !broadcast
+}
+
+fn first_address(net: &IpNet, request: &SubnetRequest) -> IpAddr {
+    let named = |address: &IpAddr| request.auxiliary.values().any(|taken| taken == address);
+    net.hosts().filter(|address| is_host(net, *address)).find(|address| !named(address)).unwrap_or(net.addr())
+}
+
+#[cfg(test)]
+mod tests;
