@@ -16,4 +16,5 @@ pub mod protocol;
 pub mod runtime;
 pub mod seccomp;
 pub mod shim;
+mod sys;
 pub mod top;

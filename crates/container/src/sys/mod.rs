@@ -1,0 +1,24 @@
+//! The system calls that neither std nor rustix wraps: the only unsafe code of this crate.
+#![allow(unsafe_code)]
+
+mod bpf;
+mod clone;
+mod mount;
+mod process;
+mod seccomp;
+
+pub(crate) use bpf::{BpfInsn, DeviceProgram};
+pub(crate) use clone::{Cloned, clone_process, into_single_thread};
+pub(crate) use mount::{MountAttr, mount_setattr};
+pub(crate) use process::{
+    SchedAttr, close_on_exec_from, execve, exit_now, join_session_keyring, reset_signals, set_io_priority,
+    set_memory_policy, set_personality, set_scheduler, setns, unshare,
+};
+pub(crate) use seccomp::{SeccompFlags, install_filter, seccomp_action_available};
+
+use std::io;
+
+/// Turns a raw system call's result into a `Result`.
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
