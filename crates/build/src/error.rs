@@ -26,7 +26,7 @@ pub enum BuildError {
         source: io::Error,
     },
     /// A command of the Dockerfile failed.
-    #[error("{at}\nthe command exited with code {code}{}{}", if *oom_killed { " (out of memory)" } else { "" }, Tail(output_tail))]
+    #[error("{}: the command exited with code {code}{}{at}{}", at.place(), if *oom_killed { " (out of memory)" } else { "" }, Tail(output_tail))]
     Command {
         /// Where.
         at: Excerpt,
@@ -38,7 +38,7 @@ pub enum BuildError {
         output_tail: String,
     },
     /// A command could not be started.
-    #[error("{at}\nthe command could not be run")]
+    #[error("{}: the command could not be run{at}", at.place())]
     Run {
         /// Where.
         at: Excerpt,
@@ -61,14 +61,20 @@ pub struct Excerpt {
     pub lines: Vec<String>,
 }
 
+impl Excerpt {
+    /// `file:line`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
+/// The lines with their numbers, each begun by a line break.
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)?;
         let width = (self.line + self.lines.len()).to_string().len();
-        for (number, text) in (self.line..).zip(&self.lines) {
-            write!(f, "\n {number:>width$} | {text}")?;
-        }
-        Ok(())
+        (self.line..)
+            .zip(&self.lines)
+            .try_for_each(|(number, text)| write!(f, "\n {number:>width$} | {text}"))
     }
 }
 
@@ -80,7 +86,7 @@ impl fmt::Display for Tail<'_> {
         if self.0.is_empty() {
             return Ok(());
         }
-        write!(f, "; its last output:")?;
+        write!(f, "\nits last output:")?;
         self.0.lines().try_for_each(|line| write!(f, "\n   {line}"))
     }
 }

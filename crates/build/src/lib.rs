@@ -6,15 +6,20 @@
 //!
 //! | module | holds | I/O |
 //! |---|---|---|
+//! | [`dockerfile`] | text to a typed tree | – |
+//! | [`expand`] | quotes and variables | – |
 //! | [`request`] | what is to be built | – |
 //! | [`event`] | what is told while building | – |
 //! | [`runner`] | the one facility needed from outside: run a command on layers | – |
 //! | [`error`] | what can go wrong, with the Dockerfile line it went wrong at | – |
 
+pub mod dockerfile;
 pub mod error;
 pub mod event;
+pub mod expand;
 pub mod request;
 pub mod runner;
+mod suggest;
 
 pub use error::{BuildError, Excerpt};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};
