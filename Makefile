@@ -1,0 +1,45 @@
+# Berth: `make demo` to see it work, `make test` to prove that it does.
+CARGO ?= cargo
+TARGET := target/x86_64-unknown-linux-gnu
+BERTH := $(TARGET)/release/berth
+
+.PHONY: help build demo demo-stop test check unit e2e bench install fuzz clean
+
+help:
+	@echo "make demo    install what is missing, build, and bring up a Redis Cluster in containers"
+	@echo "make test    format, lints, unit tests, end-to-end tests (as root)"
+	@echo "make bench   measure, beside Docker and others where they are installed"
+	@echo "make build   the release binary: $(BERTH)"
+	@echo "make install the binary and its systemd unit"
+
+build:
+	$(CARGO) build --release --locked -p berth
+
+demo: 
+	scripts/install-packages demo
+	$(MAKE) build
+	scripts/demo $(BERTH)
+
+demo-stop:
+	scripts/demo $(BERTH) stop
+
+test: check unit e2e
+
+check:
+	scripts/install-packages test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+unit:
+	$(CARGO) nextest run --workspace --exclude e2e --locked
+
+e2e: build
+	scripts/e2e $(BERTH)
+
+bench: build
+	scripts/install-packages bench
+	bench/run $(BERTH)
+
+install: build
+	install -D -m 0755 $(BERTH) $(DESTDIR)/usr/local/bin/berth
+	install -D -m 0644 contrib/systemd/berth.service $(DESTDIR)/etc/systemd/system/berth.service
