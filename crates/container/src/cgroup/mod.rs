@@ -1,10 +1,27 @@
 //! Control groups: v1, hybrid and v2 behind one type.
 
+mod apply;
+mod convert;
+mod device_program;
+mod devices;
+mod file;
+mod freeze;
+mod join;
+mod layout;
+mod setting;
+mod stats;
+mod tree;
+mod v1;
+mod v2;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use join::Joining;
+pub(crate) use layout::Layout;
 
 /// Why an operation on a control group failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +46,7 @@ pub enum CgroupError {
         /// The missing controller.
         controller: &'static str,
         /// The resource that needs it.
-        what: &'static str,
+        what: String,
     },
     /// A value that the kernel would not understand.
     #[error("{what} cannot be {value}")]
@@ -39,6 +56,12 @@ pub enum CgroupError {
         /// The offending value.
         value: String,
     },
+}
+
+impl CgroupError {
+    fn io(action: &str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action: action.to_owned(), path: path.to_owned(), source }
+    }
 }
 
 /// One control group in every hierarchy of the machine.
@@ -54,13 +77,31 @@ impl Cgroup {
     ///
     /// An existing group is taken as it is. No limits are set: see [`Cgroup::apply`].
     pub fn create(path: &Path) -> Result<Self, CgroupError> {
-        let _ = path;
-        todo!()
+        let cgroup = Self::existing(path);
+        tree::create(&cgroup)?;
+        Ok(cgroup)
     }
 
     /// Names a group that exists already, without touching it.
     pub fn existing(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        let inside = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        Self { path: Path::new("/").join(inside.collect::<PathBuf>()) }
+    }
+
+    /// The group's directory in the hierarchy mounted at `root`.
+    fn below(&self, root: &Path) -> PathBuf {
+        root.join(self.path.strip_prefix("/").unwrap_or(&self.path))
+    }
+
+    /// Its directory in the hierarchy of `controller` (`""` for v2), whether it exists or not.
+    pub fn directory(&self, controller: &str) -> Option<PathBuf> {
+        let layout = layout::Layout::of_machine();
+        match controller {
+            "" => layout.unified.as_ref().map(|(root, _)| self.below(root)),
+            _ => layout
+                .place(controller)
+                .map(|(layout::Place::V1(root) | layout::Place::V2(root))| self.below(root)),
+        }
     }
 
     /// The group's path below each hierarchy's root, always absolute.
@@ -72,52 +113,51 @@ impl Cgroup {
     ///
     /// Values that are absent stay as they are. Returns what could not be done but does no harm.
     pub fn apply(&self, resources: &LinuxResources) -> Result<Vec<String>, CgroupError> {
-        let _ = resources;
-        todo!()
+        apply::apply(self, resources)
     }
 
     /// Stops every process of the group and waits until they are stopped.
     pub fn freeze(&self) -> Result<(), CgroupError> {
-        todo!()
+        freeze::freeze(self)
     }
 
     /// Lets a frozen group go on.
     pub fn thaw(&self) -> Result<(), CgroupError> {
-        todo!()
+        freeze::thaw(self)
     }
 
     /// Whether the group is frozen.
     pub fn frozen(&self) -> Result<bool, CgroupError> {
-        todo!()
+        freeze::frozen(self)
     }
 
     /// Sends SIGKILL to every process in the group and below it; a frozen group is killed as well.
     ///
     /// Returns at once: the processes may need a moment to disappear.
     pub fn kill_all(&self) -> Result<(), CgroupError> {
-        todo!()
+        freeze::kill_all(self)
     }
 
     /// The processes in the group and in groups below it, as seen from this process' pid namespace.
     pub fn procs(&self) -> Result<Vec<i32>, CgroupError> {
-        todo!()
+        freeze::procs(self)
     }
 
     /// What the group uses now. Values that the kernel does not offer are zero or `None`.
     pub fn stats(&self) -> Result<Stats, CgroupError> {
-        todo!()
+        Ok(stats::stats(self))
     }
 
     /// Times the kernel's out-of-memory killer has killed in this group; 0 when it cannot be told.
     pub fn oom_kills(&self) -> Result<u64, CgroupError> {
-        todo!()
+        Ok(stats::oom_kills(self))
     }
 
     /// Removes the group and those below it from all hierarchies. A group that is gone already is success.
     ///
     /// Fails with `EBUSY` as source while processes are left.
     pub fn remove(&self) -> Result<(), CgroupError> {
-        todo!()
+        tree::remove(self)
     }
 }
 
