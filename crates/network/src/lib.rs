@@ -13,9 +13,11 @@
 //! [`Fabric::reconcile`] with everything the records say; [`Netns::existing`] of `/proc/<pid>/ns/net` for each running
 //! container, [`dns::Dns::serve`] and [`PortReservation::adopt`] again.
 
+mod conntrack;
 pub mod dns;
 pub mod doctor;
 mod fabric;
+mod firewall;
 mod hash;
 mod model;
 mod netlink;

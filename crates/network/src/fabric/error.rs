@@ -112,11 +112,9 @@ pub enum ReconcileError {
     /// The rules could not be replaced.
     #[error("cannot replace the firewall rules")]
     Firewall(#[source] io::Error),
-    /// A leftover could not be removed.
-    #[error("cannot remove the leftover bridge {bridge}")]
-    Leftover {
-        /// The bridge.
-        bridge: InterfaceName,
+    /// Bridges that nobody knows could not be removed.
+    #[error("cannot remove leftover bridges")]
+    Leftovers {
         /// Why.
         #[source]
         source: io::Error,

@@ -129,6 +129,11 @@ impl Attributes<'_> {
         self
     }
 
+    /// An attribute whose attributes are built already.
+    pub(crate) fn nested_bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+        self.bytes(kind | NESTED, value)
+    }
+
     /// A fixed structure within an attribute, before further attributes (as `VETH_INFO_PEER` has it).
     pub(crate) fn raw(&mut self, value: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(value);

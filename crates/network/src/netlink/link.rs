@@ -59,6 +59,8 @@ pub(crate) struct NewVeth<'a> {
     pub(crate) bridge: u32,
     /// Whether it may talk to the host alone and not to other isolated ports.
     pub(crate) isolated: bool,
+    /// Note on the host's side of whose it is.
+    pub(crate) alias: &'a str,
     /// The container's namespace.
     pub(crate) namespace: BorrowedFd<'a>,
     /// Name inside.
@@ -100,12 +102,9 @@ pub(crate) fn add_veth(batch: &mut Batch, veth: &NewVeth<'_>) {
         });
     });
     batch.add("set up bridge port", RTM_NEWLINK, 0, &info(0, false), |a| {
-        a.text(libc::IFLA_IFNAME, veth.host_name);
+        a.text(libc::IFLA_IFNAME, veth.host_name).bytes(libc::IFLA_IFALIAS, veth.alias.as_bytes());
         no_link_local(a);
-        a.nest(libc::IFLA_LINKINFO, |a| {
-            a.bytes(IFLA_INFO_SLAVE_KIND, b"bridge");
-            a.nest(IFLA_INFO_SLAVE_DATA, |a| port(a, veth.isolated));
-        });
+        port(a, veth.isolated);
     });
     batch.add("bring bridge port up", RTM_NEWLINK, 0, &info(0, true), |a| {
         a.text(libc::IFLA_IFNAME, veth.host_name);
@@ -122,10 +121,23 @@ fn peer(a: &mut Attributes<'_>, veth: &NewVeth<'_>) {
 /// Hairpin mode: a container may reach itself by a port it publishes, also where `br_netfilter` translates addresses
 /// within the bridge. Isolation is only mentioned when wanted, for kernels before 4.18.
 fn port(a: &mut Attributes<'_>, isolated: bool) {
-    a.u8(IFLA_BRPORT_MODE, 1);
-    if isolated {
-        a.u8(IFLA_BRPORT_ISOLATED, 1);
-    }
+    a.nest(libc::IFLA_LINKINFO, |a| {
+        a.bytes(IFLA_INFO_SLAVE_KIND, b"bridge");
+        a.nest(IFLA_INFO_SLAVE_DATA, |a| {
+            a.u8(IFLA_BRPORT_MODE, 1);
+            if isolated {
+                a.u8(IFLA_BRPORT_ISOLATED, 1);
+            }
+        });
+    });
+}
+
+/// Adds the requests that make an existing interface a port of a bridge.
+pub(crate) fn set_port(batch: &mut Batch, index: u32, bridge: u32, isolated: bool) {
+    batch.add("set bridge", RTM_NEWLINK, 0, &info(index, true), |a| {
+        a.u32(libc::IFLA_MASTER, bridge);
+    });
+    batch.add("set up bridge port", RTM_NEWLINK, 0, &info(index, false), |a| port(a, isolated));
 }
 
 /// The host's side of a pair needs no IPv6 address of its own.

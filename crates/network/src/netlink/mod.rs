@@ -8,8 +8,8 @@ pub(crate) mod route;
 mod socket;
 
 pub(crate) use batch::{Attributes, Batch};
-pub(crate) use parse::{Attribute, Message, attributes, find, messages, string, u32_host};
-pub(crate) use socket::{Refused, Socket, errno, subscribe_netfilter};
+pub(crate) use parse::{attributes, find, messages, string, u32_host};
+pub(crate) use socket::{Socket, errno, subscribe_netfilter};
 
 /// Flags of a request's header (`linux/netlink.h`).
 pub(crate) mod flags {

@@ -1,0 +1,11 @@
+//! nf_tables: the rules as values, their notation, their encoding, and the kernel's side.
+
+mod backend;
+mod diff;
+mod encode;
+mod model;
+mod ruleset;
+mod text;
+mod transaction;
+
+pub(crate) use backend::{Nftables, touches};
