@@ -3,10 +3,13 @@
 //! Long-lived tasks: one per served container (input: its two sockets inside the namespace, [`Names`]; output:
 //! answers). Each ends when its [`DnsServer`] is dropped.
 
+mod answer;
 mod names;
 mod resolv_conf;
 mod server;
 mod sockets;
+mod upstream;
+mod wire;
 
 pub use names::{NameRecord, Names};
 pub use resolv_conf::{ResolvConf, embedded_resolv_conf, host_resolv_conf};

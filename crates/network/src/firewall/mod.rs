@@ -16,7 +16,7 @@ use crate::model::Instance;
 use iptables::Iptables;
 use nft::Nftables;
 
-pub(crate) use nft::touches;
+pub(crate) use nft::{redirect_resolver, touches};
 pub(crate) use rules::Rules;
 
 /// The kernel's firewall, by whichever way there is.

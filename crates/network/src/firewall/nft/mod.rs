@@ -4,8 +4,10 @@ mod backend;
 mod diff;
 mod encode;
 mod model;
+mod resolver;
 mod ruleset;
 mod text;
 mod transaction;
 
 pub(crate) use backend::{Nftables, touches};
+pub(crate) use resolver::redirect_resolver;
