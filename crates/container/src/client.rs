@@ -5,7 +5,9 @@
 //! [`encode`]/[`decode`].
 
 mod connection;
+mod find;
 mod spawn;
 
 pub use connection::{ClientError, ShimClient, decode, encode, read_exit, read_state};
+pub use find::{DestroyError, Found, destroy, find};
 pub use spawn::{SpawnError, Spawned, spawn};

@@ -12,6 +12,8 @@ pub mod cgroup;
 pub mod client;
 pub mod detach;
 pub mod log;
+mod overlay;
+mod procstat;
 pub mod protocol;
 pub mod runtime;
 pub mod seccomp;

@@ -94,10 +94,7 @@ pub(super) fn blkio(io: &LinuxBlockIo) -> Vec<Setting> {
     all
 }
 
-fn throttle(
-    file: &'static str,
-    devices: Option<&[LinuxThrottleDevice]>,
-) -> impl Iterator<Item = Setting> {
+fn throttle(file: &'static str, devices: Option<&[LinuxThrottleDevice]>) -> impl Iterator<Item = Setting> {
     devices.unwrap_or_default().iter().map(move |device| {
         Setting::new("blkio", file, format!("{}:{} {}", device.major(), device.minor(), device.rate()))
     })

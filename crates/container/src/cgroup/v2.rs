@@ -93,10 +93,7 @@ pub(super) fn io(io: &LinuxBlockIo) -> Vec<Setting> {
     all
 }
 
-fn throttle(
-    key: &'static str,
-    devices: Option<&[LinuxThrottleDevice]>,
-) -> impl Iterator<Item = Setting> {
+fn throttle(key: &'static str, devices: Option<&[LinuxThrottleDevice]>) -> impl Iterator<Item = Setting> {
     devices.unwrap_or_default().iter().map(move |device| {
         let rate = if device.rate() == 0 { "max".to_owned() } else { device.rate().to_string() };
         Setting::new("io", "io.max", format!("{}:{} {key}={rate}", device.major(), device.minor()))

@@ -95,13 +95,17 @@ impl ShimClient {
         }
     }
 
-    /// Sends a request and waits for its answer; [`Response::Failed`] becomes an error.
+    /// Sends a request and waits for its answer; [`Response::Failed`] becomes an error. The answer is
+    /// [`Response::Exited`], whatever was asked, when the container has ended meanwhile.
     ///
     /// # Errors
     /// [`ClientError`].
     pub fn request(&mut self, request: &Request) -> Result<Response, ClientError> {
-        self.stream.get_mut().write_all(&encode(request)).map_err(ClientError::Broken)?;
-        self.receive()
+        match self.stream.get_mut().write_all(&encode(request)) {
+            // The shim is leaving, but its last line may be there to be read.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ClientError::Broken(error)),
+            _ => self.receive(),
+        }
     }
 
     /// Starts the process.

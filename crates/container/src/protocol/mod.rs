@@ -9,8 +9,10 @@
 //! * [`Request::Attach`]: after [`Response::Attached`] the connection carries the container's streams.
 //!   Shim to client: Docker's multiplexed frames (see [`frame`]), or raw bytes when the container has a
 //!   terminal. Client to shim: raw standard input; half-closing the connection is end of file.
-//! * [`Request::Wait`]: the one answer comes when the container has ended, its output is drained and its
-//!   cgroup removed; then the shim closes the connection.
+//! * [`Request::Wait`]: nothing more is read; the one answer comes with the container's end.
+//!
+//! When the container has ended, its output is drained and its cgroup removed, every dialogue gets
+//! [`Response::Exited`] as its last line, asked for or not, and the shim closes the connection.
 //!
 //! Files of the run directory: `state.json` ([`State`], written once when the container is created),
 //! `exit.json` ([`ExitRecord`], written by rename at the moment the container ends), `shim.sock`.

@@ -1,9 +1,14 @@
 //! What a shim reports and writes down.
 
+use std::error::Error;
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::cgroup::Cgroup;
+use crate::procstat::ProcStat;
+use crate::runtime::{CreateError, ErrorKind};
 
 /// A process that cannot be mistaken for a later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +17,21 @@ pub struct ProcessId {
     pub pid: i32,
     /// Its start time in clock ticks since boot, field 22 of `/proc/PID/stat`.
     pub start_time: u64,
+}
+
+impl ProcessId {
+    /// Names the process that has this number now.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of(pid: i32) -> io::Result<Self> {
+        Ok(Self { pid, start_time: ProcStat::read(pid)?.start_time })
+    }
+
+    /// Whether this very process still exists (as a zombie at least).
+    pub fn exists(self) -> bool {
+        Self::of(self.pid).is_ok_and(|now| now == self)
+    }
 }
 
 /// What exists now; `state.json` holds the one of the moment of creation.
@@ -51,6 +71,9 @@ pub struct ExitRecord {
     /// When it ended.
     #[serde(with = "time::serde::rfc3339")]
     pub finished_at: OffsetDateTime,
+    /// What went wrong without harm to the container, e.g. log entries that could not be written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Why it never ran, when creation or start failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -80,6 +103,36 @@ pub enum FailureKind {
     BadRequest,
     /// Anything else (exit code 125).
     Other,
+}
+
+impl Failure {
+    /// A failure of this kind with the causes of `error` spelled out.
+    pub fn new(kind: FailureKind, error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self { kind, message }
+    }
+
+    /// A failure of this kind with a message of its own.
+    pub fn message(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+impl From<&CreateError> for Failure {
+    fn from(error: &CreateError) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::CommandNotFound => FailureKind::CommandNotFound,
+            ErrorKind::NotExecutable => FailureKind::NotExecutable,
+            ErrorKind::Other => FailureKind::Other,
+        };
+        Self::new(kind, error)
+    }
 }
 
 impl FailureKind {

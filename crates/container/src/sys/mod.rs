@@ -2,12 +2,15 @@
 #![allow(unsafe_code)]
 
 mod bpf;
+mod clock;
 mod clone;
 mod mount;
 mod process;
 mod seccomp;
+pub(crate) mod shim;
 
 pub(crate) use bpf::{BpfInsn, DeviceProgram};
+pub(crate) use clock::local_offset;
 pub(crate) use clone::{Cloned, clone_process, into_single_thread};
 pub(crate) use mount::{MountAttr, mount_setattr};
 pub(crate) use process::{

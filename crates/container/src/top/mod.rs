@@ -1,5 +1,9 @@
 //! `top`: the processes of a container, as `docker top` shows them.
 
+mod accounts;
+mod proc;
+mod ps;
+
 use std::io;
 
 use crate::cgroup::{Cgroup, CgroupError};
@@ -33,11 +37,17 @@ pub enum TopError {
     NoPidColumn,
 }
 
-/// Lists the processes of a container by its control group.
-/// Without arguments the columns are those of `ps -ef`, and no `ps` is needed.
+/// Lists the processes of a container by its control group. Without arguments, or with `-ef`, the columns
+/// are those of `ps -ef`, and no `ps` is needed; other arguments are the host's `ps`'s.
 ///
 /// # Errors
 /// [`TopError`].
-pub fn top(_cgroup: &Cgroup, _ps_args: &[String]) -> Result<Top, TopError> {
-    todo!()
+pub fn top(cgroup: &Cgroup, ps_args: &[String]) -> Result<Top, TopError> {
+    let mut pids = cgroup.procs()?;
+    pids.sort_unstable();
+    match ps_args {
+        [] => Ok(proc::table(&pids)),
+        [only] if only == "-ef" => Ok(proc::table(&pids)),
+        args => ps::table(&pids, args),
+    }
 }

@@ -1,0 +1,153 @@
+//! Mounting overlay file systems.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, mount, move_mount,
+};
+
+/// What `mount(2)` takes at most, its final zero not counted.
+const LONGEST_DATA: usize = 4095;
+
+/// An overlay to be mounted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Overlay<'a> {
+    /// Read-only layers, absolute, top first.
+    pub(crate) lower: &'a [PathBuf],
+    /// The writable layer and its work directory, absolute; without them the overlay is read-only.
+    pub(crate) upper: Option<(&'a Path, &'a Path)>,
+    /// More options, e.g. `metacopy=off`.
+    pub(crate) options: &'a [String],
+}
+
+impl Overlay<'_> {
+    /// Mounts the overlay on `target`, an absolute path.
+    ///
+    /// The layers' common parent is the working directory meanwhile, so that many of them fit into one page
+    /// of mount data; if they do not, the kernel must take them one by one (6.8 on).
+    ///
+    /// # Errors
+    /// The kernel's; [`io::ErrorKind::ArgumentListTooLong`] when there are too many layers for this kernel.
+    pub(crate) fn mount(&self, target: &Path) -> io::Result<()> {
+        let before =
+            rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let base = common_parent(self.lower);
+        rustix::process::chdir(base)?;
+        let data = self.data(base);
+        let mounted = match data.len() <= LONGEST_DATA {
+            true => self.mount_at_once(&data, target),
+            false => self.mount_by_parts(base, target),
+        };
+        rustix::process::fchdir(before)?;
+        mounted
+    }
+
+    fn mount_at_once(&self, data: &[u8], target: &Path) -> io::Result<()> {
+        let data = CString::new(data)?;
+        Ok(mount("overlay", target, "overlay", MountFlags::empty(), data.as_c_str())?)
+    }
+
+    fn mount_by_parts(&self, base: &Path, target: &Path) -> io::Result<()> {
+        let too_long = |errno: Errno| match errno {
+            Errno::NOSYS | Errno::INVAL => io::ErrorKind::ArgumentListTooLong.into(),
+            other => io::Error::from(other),
+        };
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(too_long)?;
+        for layer in self.lower {
+            fsconfig_set_string(&context, "lowerdir+", relative(layer, base)).map_err(too_long)?;
+        }
+        if let Some((upper, work)) = self.upper {
+            fsconfig_set_string(&context, "upperdir", upper)?;
+            fsconfig_set_string(&context, "workdir", work)?;
+        }
+        for option in self.options {
+            let (key, value) = option.split_once('=').unwrap_or((option, ""));
+            fsconfig_set_string(&context, key, value)?;
+        }
+        fsconfig_create(&context)?;
+        let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+        Ok(move_mount(&mounted, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    }
+
+    /// The mount data with layers relative to `base`.
+    fn data(&self, base: &Path) -> Vec<u8> {
+        let mut data = b"lowerdir=".to_vec();
+        for (n, layer) in self.lower.iter().enumerate() {
+            if n > 0 {
+                data.push(b':');
+            }
+            escape(&mut data, relative(layer, base));
+        }
+        if let Some((upper, work)) = self.upper {
+            data.extend_from_slice(b",upperdir=");
+            escape(&mut data, upper);
+            data.extend_from_slice(b",workdir=");
+            escape(&mut data, work);
+        }
+        for option in self.options {
+            data.push(b',');
+            data.extend_from_slice(option.as_bytes());
+        }
+        data
+    }
+}
+
+fn escape(data: &mut Vec<u8>, path: &Path) {
+    for &byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b':' | b',' | b'\\') {
+            data.push(b'\\');
+        }
+        data.push(byte);
+    }
+}
+
+/// The deepest directory that all of `paths` are below.
+fn common_parent(paths: &[PathBuf]) -> &Path {
+    let Some(mut common) = paths.first().and_then(|first| first.parent()) else { return Path::new("/") };
+    for path in paths {
+        let Some(parent) = path.parent() else { return Path::new("/") };
+        while !parent.starts_with(common) {
+            common = common.parent().unwrap_or(Path::new("/"));
+        }
+    }
+    common
+}
+
+fn relative<'a>(path: &'a Path, base: &Path) -> &'a Path {
+    path.strip_prefix(base).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(names: &[&str]) -> Vec<PathBuf> {
+        names.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn layers_are_named_from_their_common_parent() {
+        let lower = paths(&["/s/layers/aa", "/s/layers/bb", "/s/copies/c:,\\"]);
+        assert_eq!(common_parent(&lower), Path::new("/s"));
+        let upper = Some((Path::new("/u"), Path::new("/w")));
+        let overlay = Overlay { lower: &lower, upper, options: &["volatile".to_owned()] };
+        let data = overlay.data(Path::new("/s"));
+        assert_eq!(
+            String::from_utf8(data).unwrap(),
+            r"lowerdir=layers/aa:layers/bb:copies/c\:\,\\,upperdir=/u,workdir=/w,volatile"
+        );
+    }
+
+    #[test]
+    fn one_layer_has_its_parent() {
+        assert_eq!(common_parent(&paths(&["/s/layers/aa"])), Path::new("/s/layers"));
+        assert_eq!(common_parent(&paths(&["/"])), Path::new("/"));
+        assert_eq!(common_parent(&paths(&["/a/b", "/c/d"])), Path::new("/"));
+    }
+}

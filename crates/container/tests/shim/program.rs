@@ -1,0 +1,61 @@
+//! What runs in the containers.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::time::Duration;
+
+/// Does what the words say and ends.
+pub(crate) fn main(word: &str, mut args: impl Iterator<Item = String>) -> ! {
+    let mut arg = || args.next().unwrap_or_default();
+    match word {
+        "exit" => std::process::exit(arg().parse().unwrap()),
+        "echo" => print!("{}", arg()),
+        "both" => {
+            println!("{}", arg());
+            eprintln!("{}", arg());
+        }
+        "cat" => drop(io::copy(&mut io::stdin(), &mut io::stdout())),
+        "first-line" => {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).unwrap();
+            print!("got {line}");
+        }
+        "flood" => flood(arg().parse().unwrap()),
+        "sleep" => std::thread::sleep(Duration::from_secs(arg().parse().unwrap())),
+        "terminal" => terminal(),
+        "eat" => eat(),
+        "orphan" => orphan(),
+        other => panic!("unknown word {other}"),
+    }
+    io::stdout().flush().unwrap();
+    std::process::exit(0)
+}
+
+fn flood(bytes: usize) {
+    let mut out = io::stdout().lock();
+    for n in 0..bytes / 8 {
+        writeln!(out, "{n:07}").unwrap();
+    }
+}
+
+fn terminal() {
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
+    let mut byte = [0];
+    io::stdin().read_exact(&mut byte).unwrap();
+    let size = rustix::termios::tcgetwinsize(io::stdout()).unwrap();
+    println!("{is_terminal} {} {}", size.ws_row, size.ws_col);
+}
+
+/// Uses memory until it is killed.
+fn eat() {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(vec![1u8; 1 << 20]);
+    }
+}
+
+/// Leaves a process behind that holds the output open.
+#[allow(clippy::zombie_processes)]
+fn orphan() {
+    std::process::Command::new("/box").args(["sleep", "60"]).spawn().unwrap();
+    println!("left");
+}
