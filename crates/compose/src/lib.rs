@@ -3,12 +3,30 @@
 
 pub mod model;
 
+mod check;
+mod decode;
 mod diagnostic;
+mod discover;
+mod env;
+mod env_file;
+mod excerpt;
+mod extends;
+mod files;
 mod hash;
+mod include;
+mod interpolate;
 mod load;
+mod merge;
+mod profiles;
+mod project_name;
 mod render;
+mod report;
+mod service_files;
+mod source;
+mod suggest;
+mod tree;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use hash::config_hash;
+pub use hash::{config_hash, network_hash, volume_hash};
 pub use load::{LoadError, LoadOptions, Loaded, load};
 pub use render::{render_json, render_yaml};

@@ -25,12 +25,13 @@ pub struct FileObject {
 pub enum FileSource {
     /// `file` (absolute).
     File(PathBuf),
-    /// `environment`: a variable, with the value it had when the project was loaded.
+    /// `environment`: a variable, with the value it had when the project was loaded; a secret or config that a
+    /// service uses has one.
     Environment {
         /// Name of the variable.
         variable: String,
         /// Its value.
-        value: String,
+        value: Option<String>,
     },
     /// `content`.
     Content(String),
@@ -55,7 +56,7 @@ impl std::fmt::Debug for FileSource {
 pub struct FileReference<K> {
     /// Key of the secret or config.
     pub source: K,
-    /// Absolute path in the container (`/run/secrets/<source>` or `/<source>` by default).
+    /// Absolute path in the container (`/run/secrets/<source>` or `/<source>` by default); the id in a build.
     pub target: String,
     /// `uid` of the owner; absent means 0.
     #[serde(default)]

@@ -42,6 +42,25 @@ pub struct Network {
     pub labels: BTreeMap<String, String>,
 }
 
+impl Network {
+    /// A network with nothing but a name: a bridge of the engine's choice.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            origin: Origin::default(),
+            external: false,
+            driver: None,
+            driver_opts: BTreeMap::new(),
+            ipam: Ipam::default(),
+            internal: false,
+            attachable: false,
+            enable_ipv4: None,
+            enable_ipv6: None,
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
 /// `ipam`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -40,3 +40,10 @@ pub struct Project {
     #[serde(default)]
     pub extensions: BTreeMap<String, serde_json::Value>,
 }
+
+impl Project {
+    /// The image of a service: the one it names, or what its build is called.
+    pub fn image_of(&self, service: &Service) -> String {
+        service.image.clone().unwrap_or_else(|| format!("{}-{}", self.name, service.name))
+    }
+}
