@@ -3,6 +3,8 @@
 //! An image is a configuration blob and a list of layers. Layers are unpacked once, to directories overlayfs mounts as
 //! they are; blobs are addressed and verified by their sha256. See [`Store`] for the layout on disk and the guarantees.
 
+#![allow(dead_code)]
+mod archive;
 mod bootstrap;
 mod config;
 mod digest;
@@ -10,12 +12,13 @@ mod reference;
 mod store;
 mod view;
 
+pub use archive::{ExtractError, ExtractOptions, Extracted, Limits, PackError, extract, pack};
 pub use bootstrap::{BootstrapError, BootstrapOptions, Variant, bootstrap};
 pub use config::{ContainerConfig, Empty, Healthcheck, HistoryEntry, ImageConfig, RootFs};
 pub use digest::{Digest, DigestError, ImageId, LayerId};
 pub use reference::{Reference, ReferenceError};
 pub use store::{
-    BlobRef, CommitError, CommitOptions, HistoryRow, Image, ImportError, ImportOptions, Layer, Lease, Limits,
+    BlobRef, CommitError, CommitOptions, HistoryRow, Image, ImportError, ImportOptions, Layer, Lease,
     OpenError, Problem, PruneReport, PutImageError, RemoveError, Removed, ResolveError, Scratch, Store,
     StoreError, Usage,
 };

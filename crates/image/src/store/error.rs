@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::archive::{ExtractError, PackError};
 use crate::{Digest, ImageId, LayerId, ReferenceError};
 
 /// Trouble with the store's own files.
@@ -136,42 +137,9 @@ pub enum ResolveError {
 /// Why a layer was not imported; nothing of it stays.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The stream is not a tar stream, or ends too early.
-    #[error("the layer is not a valid tar stream at byte {offset}: {reason}")]
-    Format {
-        /// Offset in the uncompressed stream.
-        offset: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// An entry that must not or cannot be unpacked.
-    #[error("layer entry {entry:?}: {reason}")]
-    Entry {
-        /// Its name.
-        entry: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Unpacking an entry failed.
-    #[error("cannot unpack layer entry {entry:?}")]
-    Unpack {
-        /// Its name.
-        entry: String,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// Reading or inflating the stream failed.
-    #[error("cannot read the layer stream")]
-    Read(#[source] io::Error),
-    /// More than the caller allows.
-    #[error("the layer is larger than allowed: more than {limit} {unit}")]
-    Limit {
-        /// The bound.
-        limit: u64,
-        /// `bytes` or `entries`.
-        unit: &'static str,
-    },
+    /// The stream could not be unpacked.
+    #[error("cannot unpack the layer")]
+    Extract(#[source] ExtractError),
     /// The stream is not the one that was promised.
     #[error("the {what} has digest {found}, expected {expected}")]
     Digest {
@@ -199,26 +167,9 @@ pub enum CommitError {
         /// The directory.
         path: PathBuf,
     },
-    /// A file that a layer cannot express.
-    #[error("{}: {reason}", path.display())]
-    Entry {
-        /// The file, relative to the directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// Reading the directory failed.
-    #[error("cannot read {} for its layer", path.display())]
-    Read {
-        /// The file, relative to the directory.
-        path: PathBuf,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The receiver of the tar stream failed.
-    #[error("cannot write the layer's tar stream")]
-    Write(#[source] io::Error),
+    /// The directory could not be read, or holds what no layer can express.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The store's files.
     #[error(transparent)]
     Store(#[from] StoreError),
