@@ -1,57 +1,21 @@
 //! Ports are reserved by holding sockets bound to them.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 
+use tokio::task::AbortHandle;
+
+use super::bind::{Bound, bind};
+use super::{ReserveError, holder, proxy};
 use crate::model::{PortRequest, Protocol, PublishedPort};
 
 /// Sockets bound to host ports. While it lives nobody else can bind them; dropping it gives them back.
 #[derive(Debug)]
 pub struct PortReservation {
     ports: Vec<PublishedPort>,
-}
-
-/// The process that has a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortHolder {
-    /// Process id.
-    pub pid: u32,
-    /// Its name, from `/proc/<pid>/comm`.
-    pub name: String,
-}
-
-/// A port cannot be had.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReserveError {
-    /// Somebody has it.
-    #[error(
-        "port {}:{port}/{protocol} is already taken{}",
-        crate::ports::reservation::shown(host_ip),
-        holder.as_ref().map(|h| format!(" by {} (pid {})", h.name, h.pid)).unwrap_or_default()
-    )]
-    Taken {
-        /// Host address.
-        host_ip: Option<IpAddr>,
-        /// The port, the last one tried of a range.
-        port: u16,
-        /// Protocol.
-        protocol: Protocol,
-        /// Who has it, when that could be found out.
-        holder: Option<PortHolder>,
-    },
-    /// The host has no such address, or the kernel refuses for another reason.
-    #[error("cannot bind port {}:{port}/{protocol}", crate::ports::reservation::shown(host_ip))]
-    Bind {
-        /// Host address.
-        host_ip: Option<IpAddr>,
-        /// The port.
-        port: u16,
-        /// Protocol.
-        protocol: Protocol,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    bound: Vec<Bound>,
+    tasks: Vec<AbortHandle>,
 }
 
 /// Where the proxy for connections that rules cannot serve leads.
@@ -68,8 +32,18 @@ impl PortReservation {
     /// # Errors
     /// [`ReserveError::Taken`] names the first port that cannot be had, and who has it.
     pub fn reserve(requests: &[PortRequest]) -> Result<Self, ReserveError> {
-        let _ = requests;
-        todo!()
+        let mut reservation = Self { ports: Vec::new(), bound: Vec::new(), tasks: Vec::new() };
+        for request in requests {
+            let bound = first_free(request)?;
+            reservation.ports.push(PublishedPort {
+                host_ip: request.host_ip,
+                host_port: bound.port,
+                container_port: request.container_port,
+                protocol: request.protocol,
+            });
+            reservation.bound.push(bound);
+        }
+        Ok(reservation)
     }
 
     /// Binds the ports of a container that ran before this engine did.
@@ -77,8 +51,13 @@ impl PortReservation {
     /// # Errors
     /// As [`PortReservation::reserve`].
     pub fn adopt(ports: &[PublishedPort]) -> Result<Self, ReserveError> {
-        let _ = ports;
-        todo!()
+        let request = |port: &PublishedPort| PortRequest {
+            host_ip: port.host_ip,
+            host_ports: port.host_port..=port.host_port,
+            container_port: port.container_port,
+            protocol: port.protocol,
+        };
+        Self::reserve(&ports.iter().map(request).collect::<Vec<_>>())
     }
 
     /// The ports, decided.
@@ -87,20 +66,58 @@ impl PortReservation {
     }
 
     /// Serves connections that rules cannot carry (over IPv6 to a container without IPv6) by passing them on, on
-    /// the current tokio runtime, until the reservation is dropped. Does nothing for ports that need none.
+    /// the current tokio runtime, until the reservation is dropped or served with another target. Does nothing for
+    /// ports that need none.
     ///
     /// # Errors
     /// The sockets cannot be given to the runtime.
-    pub fn serve(&mut self, target: ProxyTarget) -> std::io::Result<()> {
-        let _ = target;
-        todo!()
+    pub fn serve(&mut self, target: ProxyTarget) -> io::Result<()> {
+        self.tasks.drain(..).for_each(|task| task.abort());
+        for (port, bound) in self.ports.iter().zip(&self.bound) {
+            let Some(socket) = &bound.ipv6 else { continue };
+            let target = SocketAddr::new(target.address, port.container_port);
+            self.tasks.push(spawn(socket.try_clone()?, port.protocol, target)?);
+        }
+        Ok(())
     }
 }
 
-pub(crate) fn shown(address: &Option<IpAddr>) -> String {
-    match address {
-        None => "*".to_owned(),
-        Some(IpAddr::V4(v4)) => v4.to_string(),
-        Some(IpAddr::V6(v6)) => format!("[{v6}]"),
+impl Drop for PortReservation {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+fn spawn(socket: OwnedFd, protocol: Protocol, target: SocketAddr) -> io::Result<AbortHandle> {
+    let task = match protocol {
+        Protocol::Tcp => {
+            let listener = tokio::net::TcpListener::from_std(TcpListener::from(socket))?;
+            tokio::spawn(proxy::streams(listener, target))
+        }
+        Protocol::Udp => {
+            let socket = tokio::net::UdpSocket::from_std(UdpSocket::from(socket))?;
+            tokio::spawn(proxy::datagrams(socket, target))
+        }
+    };
+    Ok(task.abort_handle())
+}
+
+/// The first port of the request that nobody has.
+fn first_free(request: &PortRequest) -> Result<Bound, ReserveError> {
+    let PortRequest { host_ip, protocol, .. } = *request;
+    let (first, last) = (*request.host_ports.start(), *request.host_ports.end());
+    for port in first..=last {
+        match bind(host_ip, port, protocol) {
+            Ok(bound) => return Ok(bound),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(source) => return Err(ReserveError::Bind { host_ip, port, protocol, source }),
+        }
+    }
+    match first == last {
+        true => {
+            let holder = holder::find(host_ip, first, protocol);
+            Err(ReserveError::Taken { host_ip, port: first, protocol, holder })
+        }
+        false => Err(ReserveError::RangeTaken { host_ip, ports: first..=last, protocol }),
     }
 }
