@@ -15,6 +15,7 @@ pub mod log;
 mod overlay;
 mod procstat;
 pub mod protocol;
+mod rootfs;
 pub mod runtime;
 pub mod seccomp;
 pub mod shim;

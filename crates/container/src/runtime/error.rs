@@ -73,7 +73,7 @@ pub enum CreateError {
     #[error("{point} hook {}: {reason}", path.display())]
     Hook {
         /// `prestart`, `createRuntime`, …
-        point: &'static str,
+        point: String,
         /// The hook's program.
         path: PathBuf,
         /// Its exit status and what it wrote to its standard error.

@@ -3,7 +3,19 @@
 //! The caller must be **single-threaded** (the shim, or `berth oci`): the child is made by a bare `clone(2)`.
 //! Dropping a [`Created`] leaves the process alone; whoever made it reaps it with `waitpid` on [`Created::pid`].
 
+mod child;
+mod create;
 mod error;
+mod exe;
+mod exec;
+mod hooks;
+mod init;
+mod lookup;
+mod namespaces;
+mod plan;
+mod process;
+mod settle;
+mod wire;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,6 +23,8 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::{Process, Spec};
 
 pub use error::{CreateError, ErrorKind, StartError};
+pub use exe::{ProtectedExe, runs_protected};
+pub use hooks::{HookPoint, HookState, run_hooks};
 
 use crate::cgroup::Cgroup;
 
@@ -44,12 +58,30 @@ pub struct CreateOptions<'a> {
 /// A root file system that the new mount namespace makes for itself, so that no mount is ever seen outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrepareRoot {
-    /// Read-only layers, top first.
+    /// Where relative layers start from, so that many of them fit into the one page of options that the kernel
+    /// takes.
+    pub layers_dir: Option<PathBuf>,
+    /// Read-only layers, top first. Not empty.
     pub lower: Vec<PathBuf>,
     /// The writable layer and its work directory; without them the root is read-only.
     pub upper: Option<(PathBuf, PathBuf)>,
     /// More overlayfs options, e.g. `metacopy=off`.
     pub options: Vec<String>,
+}
+
+impl PrepareRoot {
+    /// The options for overlayfs. Colons and commas in paths are escaped as it wants them.
+    pub(crate) fn data(&self) -> String {
+        let escape = |path: &PathBuf| {
+            path.display().to_string().replace('\\', "\\\\").replace(':', "\\:").replace(',', "\\,")
+        };
+        let lower: Vec<String> = self.lower.iter().map(escape).collect();
+        let mut data = format!("lowerdir={}", lower.join(":"));
+        if let Some((upper, work)) = &self.upper {
+            data += &format!(",upperdir={},workdir={}", escape(upper), escape(work));
+        }
+        self.options.iter().fold(data, |data, option| data + "," + option)
+    }
 }
 
 impl<'a> CreateOptions<'a> {
@@ -96,7 +128,7 @@ pub struct Created {
     pidfd: Option<OwnedFd>,
     console: Option<OwnedFd>,
     warnings: Vec<String>,
-    channel: OwnedFd,
+    channel: wire::Channel,
 }
 
 impl Created {
@@ -126,8 +158,7 @@ impl Created {
     /// # Errors
     /// The program could not be executed, or the process died before; it has to be reaped all the same.
     pub fn start(&mut self) -> Result<(), StartError> {
-        let _ = &self.channel;
-        todo!()
+        create::start(&self.channel)
     }
 }
 
@@ -153,8 +184,7 @@ pub struct Target<'a> {
 /// # Errors
 /// [`CreateError::kind`] tells a missing or unusable program from every other failure.
 pub fn create(spec: &Spec, options: CreateOptions<'_>) -> Result<Created, CreateError> {
-    let _ = (spec, options);
-    todo!()
+    create::create(spec, options)
 }
 
 /// Makes one more process inside a running container, up to the point where only `start` is missing.
@@ -162,6 +192,5 @@ pub fn create(spec: &Spec, options: CreateOptions<'_>) -> Result<Created, Create
 /// # Errors
 /// As [`create`].
 pub fn exec(target: &Target<'_>, process: &Process, stdio: Stdio) -> Result<Created, CreateError> {
-    let _ = (target, process, stdio);
-    todo!()
+    exec::exec(target, process, stdio)
 }
