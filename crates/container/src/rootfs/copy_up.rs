@@ -1,18 +1,17 @@
 //! `tmpcopyup`: a tmpfs that begins with what the image has in its place.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use beneath::Root;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, StatVfsMountFlags, Timespec, Timestamps, Uid, chownat,
-    fchmod, mkdirat, openat, readlinkat, statat, symlinkat, utimensat,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chownat, fchmod, mkdirat,
+    openat, readlinkat, statat, symlinkat, utimensat,
 };
-use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, fsconfig_create, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen,
 };
 
 use super::attach;
@@ -22,7 +21,7 @@ use super::target::reopen;
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
 
 /// Makes the tmpfs unseen, fills it, and puts it onto its place.
-pub(super) fn mount(root: &Root, planned: &Planned, flags: MountFlags, data: &str) -> Result<(), Fault> {
+pub(super) fn mount(root: &Root, planned: &Planned, data: &str) -> Result<(), Fault> {
     if !attach::modern() {
         return Err(Fault::Refused("tmpcopyup needs Linux 5.12"));
     }
@@ -31,7 +30,6 @@ pub(super) fn mount(root: &Root, planned: &Planned, flags: MountFlags, data: &st
     let from = openat(&target, ".", READ | OFlags::DIRECTORY, Mode::empty())?;
     let to = openat(&tmpfs, ".", READ | OFlags::DIRECTORY, Mode::empty())?;
     copy_directory(&from, &to)?;
-    let _ = flags;
     attach::set_attributes(tmpfs.as_fd(), super::mounts::attributes(planned), 0, super::options::Depth::One)?;
     attach::attach(tmpfs.as_fd(), target.as_fd())?;
     Ok(())

@@ -23,11 +23,12 @@ use std::path::{Path, PathBuf};
 use beneath::Root;
 use oci_spec::runtime::LinuxDevice;
 use rustix::fs::{CWD, Mode, OFlags, StatxAttributes, StatxFlags, openat, statx};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change};
+use rustix::mount::{MountPropagationFlags, mount_bind_recursive, mount_change};
 
 pub(crate) use mounts::Planned;
 pub(crate) use terminal::Terminal;
 
+use crate::overlay::Overlay;
 use crate::runtime::{CreateError, PrepareRoot};
 
 /// What the file system of a container is to be.
@@ -91,7 +92,7 @@ pub(crate) fn isolate(plan: &mut Plan) -> Result<(), CreateError> {
     mount_change("/", plan.propagation.unwrap_or(slave))
         .map_err(step("take the mounts away from the host's"))?;
     if let Some(overlay) = &plan.prepare {
-        mount_overlay(overlay, &plan.root, plan.read_only)?;
+        mount_overlay(overlay, &plan.root)?;
     }
     plan.mounts.iter_mut().try_for_each(Planned::open_source)
 }
@@ -191,20 +192,12 @@ fn is_mount(fd: &OwnedFd) -> bool {
     })
 }
 
-/// Mounts an overlay. Relative layers start from `layers_dir`, so that many of them fit into the one page that
-/// the kernel takes.
-fn mount_overlay(overlay: &PrepareRoot, target: &Path, read_only: bool) -> Result<(), CreateError> {
-    let failed = |source: io::Error| CreateError::Path {
+fn mount_overlay(overlay: &PrepareRoot, target: &Path) -> Result<(), CreateError> {
+    let upper = overlay.upper.as_ref().map(|(upper, work)| (upper.as_path(), work.as_path()));
+    let overlay = Overlay { lower: &overlay.lower, upper, options: &overlay.options };
+    overlay.mount(target).map_err(|source| CreateError::Path {
         what: "mount the overlay on".to_owned(),
         path: target.to_owned(),
         source,
-    };
-    if let Some(dir) = &overlay.layers_dir {
-        rustix::process::chdir(dir).map_err(|errno| failed(errno.into()))?;
-    }
-    let data =
-        std::ffi::CString::new(overlay.data()).map_err(|_| failed(io::ErrorKind::InvalidInput.into()))?;
-    let flags = if read_only && overlay.upper.is_none() { MountFlags::RDONLY } else { MountFlags::empty() };
-    mount("overlay", target, "overlay", flags, data.as_c_str()).map_err(|errno| failed(errno.into()))?;
-    rustix::process::chdir("/").map_err(|errno| failed(errno.into()))
+    })
 }

@@ -153,7 +153,7 @@ fn file_system(context: &mut Context<'_>, planned: &Planned) -> Result<(), Fault
         data.insert(0, format!("mode={:o}", fstat(&target)?.st_mode & 0o7777));
     }
     if options.copy_up {
-        copy_up::mount(root, planned, flags, &data.join(","))?;
+        copy_up::mount(root, planned, &data.join(","))?;
     } else {
         attach::mount_new(&planned.kind, &planned.source, target.as_fd(), flags, &data.join(","))?;
     }

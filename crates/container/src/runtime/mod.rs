@@ -58,30 +58,12 @@ pub struct CreateOptions<'a> {
 /// A root file system that the new mount namespace makes for itself, so that no mount is ever seen outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrepareRoot {
-    /// Where relative layers start from, so that many of them fit into the one page of options that the kernel
-    /// takes.
-    pub layers_dir: Option<PathBuf>,
-    /// Read-only layers, top first. Not empty.
+    /// Read-only layers, absolute, top first. Not empty.
     pub lower: Vec<PathBuf>,
     /// The writable layer and its work directory; without them the root is read-only.
     pub upper: Option<(PathBuf, PathBuf)>,
     /// More overlayfs options, e.g. `metacopy=off`.
     pub options: Vec<String>,
-}
-
-impl PrepareRoot {
-    /// The options for overlayfs. Colons and commas in paths are escaped as it wants them.
-    pub(crate) fn data(&self) -> String {
-        let escape = |path: &PathBuf| {
-            path.display().to_string().replace('\\', "\\\\").replace(':', "\\:").replace(',', "\\,")
-        };
-        let lower: Vec<String> = self.lower.iter().map(escape).collect();
-        let mut data = format!("lowerdir={}", lower.join(":"));
-        if let Some((upper, work)) = &self.upper {
-            data += &format!(",upperdir={},workdir={}", escape(upper), escape(work));
-        }
-        self.options.iter().fold(data, |data, option| data + "," + option)
-    }
 }
 
 impl<'a> CreateOptions<'a> {

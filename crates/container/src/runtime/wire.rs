@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::io::Errno;
@@ -107,10 +107,6 @@ impl Channel {
         let fd = fds.last();
         Ok(Some((serde_json::from_slice(&bytes[..length])?, fd)))
     }
-
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
 }
 
 fn errno(error: &io::Error) -> i32 {
@@ -166,6 +162,7 @@ impl From<Failure> for CreateError {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::fd::AsFd;
 
     use super::*;
 
