@@ -4,7 +4,16 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use beneath::AccountError;
+use image::{CommitError, PutImageError, ReferenceError, ResolveError, StoreError};
+
+pub use crate::context::IgnoreError;
+use crate::dockerfile::ParseError;
+use crate::expand::ExpandError;
+pub use crate::glob::GlobError;
 use crate::runner::RunnerError;
+pub use crate::transfer::TransferError;
+pub use crate::tree::WalkError;
 
 /// Why there is no image. `Display` names the Dockerfile's line and shows it where one is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +33,52 @@ pub enum BuildError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A `.dockerignore` file cannot be used.
+    #[error(transparent)]
+    Ignore(#[from] IgnoreError),
+    /// The Dockerfile does not parse.
+    #[error(transparent)]
+    Parse(Box<ParseError>),
+    /// A stage that is not in the Dockerfile was asked for.
+    #[error("there is no stage {target:?} in the Dockerfile; it has {}", stages.join(", "))]
+    Target {
+        /// As given.
+        target: String,
+        /// Names or numbers of the stages.
+        stages: Vec<String>,
+    },
+    /// A platform other than this machine's was asked for.
+    #[error("cannot build for platform {platform:?}; this machine builds {own:?} only")]
+    Platform {
+        /// As given.
+        platform: String,
+        /// What can be built.
+        own: String,
+    },
+    /// A name for the result is not valid.
+    #[error("cannot tag the result as {tag:?}")]
+    Tag {
+        /// As given.
+        tag: String,
+        /// What is wrong with it.
+        source: ReferenceError,
+    },
+    /// An image named by `FROM` or `--from` is not there.
+    #[error("{}: the image cannot be used{at}", at.place())]
+    Image {
+        /// Where it is named.
+        at: Excerpt,
+        /// Why.
+        source: Box<ResolveError>,
+    },
+    /// An instruction could not be carried out.
+    #[error("{}: the instruction failed{at}", at.place())]
+    Step {
+        /// Where.
+        at: Excerpt,
+        /// Why.
+        source: Box<StepError>,
     },
     /// A command of the Dockerfile failed.
     #[error("{}: the command exited with code {code}{}{at}{}", at.place(), if *oom_killed { " (out of memory)" } else { "" }, Tail(output_tail))]
@@ -45,9 +100,68 @@ pub enum BuildError {
         /// Why.
         source: RunnerError,
     },
+    /// The image could not be stored.
+    #[error("the image could not be stored")]
+    Put(#[from] PutImageError),
+    /// The image store failed.
+    #[error("the image store failed")]
+    Store(#[from] StoreError),
     /// The build was stopped from outside.
     #[error("the build was cancelled")]
     Cancelled,
+}
+
+impl From<ParseError> for BuildError {
+    fn from(error: ParseError) -> Self {
+        Self::Parse(Box::new(error))
+    }
+}
+
+/// Why an instruction could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Its variables.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
+    /// Its files.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// `--exclude`
+    #[error(transparent)]
+    Pattern(#[from] GlobError),
+    /// The owner it names.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// Its layer.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The image store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A working directory of the build itself.
+    #[error("cannot {action} {}", path.display())]
+    Scratch {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A value that has no meaning there.
+    #[error("{value:?} is not {expected}")]
+    Value {
+        /// As written, variables replaced.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A trigger of the base image.
+    #[error("the base image's ONBUILD trigger is not valid: {0}")]
+    Trigger(Box<ParseError>),
+    /// Something of the language that this version does not do.
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
 }
 
 /// A place in a Dockerfile together with the lines that stand there.

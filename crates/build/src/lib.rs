@@ -8,20 +8,33 @@
 //! |---|---|---|
 //! | [`dockerfile`] | text to a typed tree | – |
 //! | [`expand`] | quotes and variables | – |
+//! | [`build`] | stages to an image | store, runner |
+//! | [`cache`] | what a step made before | one directory |
 //! | [`request`] | what is to be built | – |
 //! | [`event`] | what is told while building | – |
 //! | [`runner`] | the one facility needed from outside: run a command on layers | – |
 //! | [`error`] | what can go wrong, with the Dockerfile line it went wrong at | – |
 
+mod builder;
+pub mod cache;
+mod context;
 pub mod dockerfile;
 pub mod error;
 pub mod event;
 pub mod expand;
+mod glob;
+mod graph;
+mod hash;
+mod platform;
 pub mod request;
 pub mod runner;
 mod suggest;
+mod transfer;
+mod tree;
 
-pub use error::{BuildError, Excerpt};
+pub use builder::build;
+pub use cache::Cache;
+pub use error::{BuildError, Excerpt, StepError};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};
 pub use request::{BuildRequest, Cancel, DockerfileSource, RunNetwork};
 pub use runner::{RunExit, RunMount, RunStep, Runner, RunnerError};

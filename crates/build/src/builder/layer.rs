@@ -1,0 +1,117 @@
+//! Making a layer, or taking it from the cache.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use image::{CommitOptions, Digest, Scratch};
+use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
+
+use super::session::Session;
+use super::state::State;
+use crate::cache::Record;
+use crate::error::StepError;
+use crate::hash::Hasher;
+use crate::tree::Tree;
+
+/// A new layer's directories.
+pub(super) struct Upper {
+    scratch: Scratch,
+}
+
+impl Upper {
+    /// Receives the layer's files.
+    pub(super) fn path(&self) -> PathBuf {
+        self.scratch.path().join("upper")
+    }
+
+    /// A fresh directory beside it.
+    pub(super) fn aside(&self, name: &str) -> Result<PathBuf, StepError> {
+        let path = self.scratch.path().join(name);
+        make(&path).map(|()| path)
+    }
+}
+
+fn make(path: &Path) -> Result<(), StepError> {
+    std::fs::create_dir(path).map_err(|source| scratch_error("make", path, source))
+}
+
+/// An error of the build's own directories.
+pub(super) fn scratch_error(action: &'static str, path: &Path, source: io::Error) -> StepError {
+    StepError::Scratch { action, path: path.to_owned(), source }
+}
+
+/// The key of a step: what is below, and, added by the caller, what the step itself depends on.
+pub(super) fn key(session: &Session<'_>, state: &State, instruction: &str) -> Hasher {
+    let mut hasher = Hasher::new("berth step 1");
+    hasher.text(instruction);
+    hasher.list(state.layers.iter().map(ToString::to_string));
+    hasher.text(&format!("{:?}", session.request.source_date_epoch));
+    hasher
+}
+
+/// The record of a step in the cache, if its layer is still there; the layer is protected then.
+pub(super) fn cached(session: &Session<'_>, key: &Digest) -> Option<Record> {
+    if session.request.no_cache {
+        return None;
+    }
+    let record = session.cache.get(key)?;
+    match &record.layer {
+        Some(layer) => session.lease.protect(layer).is_ok().then_some(record),
+        None => Some(record),
+    }
+}
+
+/// An empty upper directory with the attributes of the root below it.
+pub(super) fn begin(session: &Session<'_>, base: &Tree) -> Result<Upper, StepError> {
+    let upper = Upper { scratch: session.store.scratch()? };
+    let path = upper.path();
+    make(&path)?;
+    root_attributes(session, base, &path).map_err(|source| scratch_error("prepare", &path, source))?;
+    Ok(upper)
+}
+
+/// Turns what is in the upper directory into a layer and remembers it.
+pub(super) fn commit(
+    session: &Session<'_>,
+    base: &Tree,
+    upper: &Upper,
+    key: &Digest,
+) -> Result<Record, StepError> {
+    let path = upper.path();
+    root_times(session, base, &path).map_err(|source| scratch_error("finish", &path, source))?;
+    let options = CommitOptions { clamp_mtime: session.request.source_date_epoch };
+    let layer = session.store.commit_dir(&session.lease, &path, &options)?;
+    let record = Record { layer: (layer.entries > 0).then_some(layer.id), created: session.timestamp() };
+    session
+        .cache
+        .put(key, &record)
+        .map_err(|source| scratch_error("write the cache in", session.store.root(), source))?;
+    Ok(record)
+}
+
+fn root_attributes(session: &Session<'_>, base: &Tree, upper: &Path) -> io::Result<()> {
+    let directory = std::fs::File::open(upper)?;
+    let below = match base.root()?.top() {
+        Some(root) => Some(rustix::fs::fstat(root)?),
+        None => None,
+    };
+    let (mode, uid, gid) =
+        below.map_or((0o755, 0, 0), |stat| (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid));
+    let own = rustix::fs::fstat(&directory)?;
+    if (own.st_uid, own.st_gid) != (uid, gid) {
+        rustix::fs::fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
+    root_times(session, base, upper)
+}
+
+/// The root keeps its time, whatever is made in it.
+fn root_times(session: &Session<'_>, base: &Tree, upper: &Path) -> io::Result<()> {
+    let time = match base.root()?.top() {
+        Some(root) => rustix::fs::fstat(root).map(|stat| (stat.st_mtime, stat.st_mtime_nsec as i64))?,
+        None => (session.now.unix_timestamp(), 0),
+    };
+    let time = Timespec { tv_sec: time.0, tv_nsec: time.1 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    Ok(rustix::fs::futimens(std::fs::File::open(upper)?, &times)?)
+}

@@ -1,0 +1,143 @@
+//! From a request to an image in the store.
+
+mod copy;
+mod layer;
+mod metadata;
+mod output;
+mod report;
+mod run;
+mod session;
+mod stage;
+mod state;
+mod stubs;
+
+use std::collections::BTreeMap;
+
+use image::{ImageConfig, LayerId, Reference, Store};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::cache::{Cache, Record};
+use crate::context::{self, Context};
+use crate::dockerfile::Dockerfile;
+use crate::error::BuildError;
+use crate::event::{BuildEvent, BuildResult, Warning};
+use crate::graph;
+use crate::hash::Hasher;
+use crate::platform;
+use crate::request::BuildRequest;
+use crate::runner::Runner;
+
+use report::Report;
+use session::Session;
+use state::State;
+
+/// Builds an image and tags it.
+///
+/// # Guarantees
+/// - Nothing of a build that fails, is cancelled or is killed is visible as an image; layers and cache entries of its
+///   finished steps stay, so that the next build goes on there.
+/// - Steps that depend on the same things as an earlier build's give the same layers without running; a build in which
+///   all steps do gives the same image id.
+///
+/// # Errors
+/// The first thing that went wrong; see [`BuildError`].
+pub fn build(
+    store: &Store,
+    runner: &dyn Runner,
+    request: &BuildRequest,
+    events: &mut (dyn FnMut(BuildEvent) + Send),
+) -> Result<BuildResult, BuildError> {
+    let tags = tags(request)?;
+    request.platform.as_deref().map_or(Ok(()), platform::check)?;
+    let (name, path, text) = context::dockerfile(request)?;
+    let file = Dockerfile::parse(&name, &text)?;
+    let graph = graph::plan(&file, request)?;
+    let context = Context::open(&request.context, path.as_deref())?;
+    let report = Report::new(events);
+    report.plan(&file, &graph);
+    let session = Session {
+        store,
+        runner,
+        request,
+        file: &file,
+        graph: &graph,
+        context,
+        cache: Cache::of(store),
+        lease: store.lease()?,
+        now: now(request),
+        report,
+    };
+    let mut done: BTreeMap<usize, State> = BTreeMap::new();
+    for &index in &graph.needed {
+        let state = stage::build(&session, index, &done)?;
+        done.insert(index, state);
+    }
+    unused_arguments(&session, done.values());
+    let state = graph.needed.last().and_then(|target| done.remove(target)).unwrap_or_default();
+    finish(&session, state, &tags)
+}
+
+fn tags(request: &BuildRequest) -> Result<Vec<Reference>, BuildError> {
+    let parse =
+        |tag: &String| Reference::parse(tag).map_err(|source| BuildError::Tag { tag: tag.clone(), source });
+    request.tags.iter().map(parse).collect()
+}
+
+/// The build's time: now, or what the request says instead.
+fn now(request: &BuildRequest) -> OffsetDateTime {
+    let given = request.source_date_epoch.and_then(|epoch| OffsetDateTime::from_unix_timestamp(epoch).ok());
+    given.unwrap_or_else(OffsetDateTime::now_utc)
+}
+
+fn unused_arguments<'a>(session: &Session<'_>, stages: impl Iterator<Item = &'a State> + Clone) {
+    for name in session.request.build_args.keys() {
+        let global = session.graph.globals.contains_key(name) || state::is_predefined(name);
+        if !global && !stages.clone().any(|state| state.consumed.contains(name)) {
+            session.report.warn(Warning {
+                rule: "UnusedBuildArg".into(),
+                file: session.file.name.clone(),
+                line: 1,
+                message: format!("the build argument {name} is not declared by any ARG"),
+            });
+        }
+    }
+}
+
+/// Stores the image.
+fn finish(session: &Session<'_>, mut state: State, tags: &[Reference]) -> Result<BuildResult, BuildError> {
+    session.check()?;
+    state.image.config.labels.extend(session.request.labels.clone());
+    state.image.rootfs.diff_ids.clone_from(&state.layers);
+    let created = created(session, &state.image, &state.layers);
+    state.date(&created);
+    let image = session.store.put_image(&session.lease, state.image, &state.layers, tags)?;
+    let (steps, cached) = session.report.counts();
+    let tags = tags.iter().map(ToString::to_string).collect();
+    let result = BuildResult { image: image.id.to_string(), tags, steps, cached };
+    session.report.event(BuildEvent::Finished(result.clone()));
+    Ok(result)
+}
+
+/// The image's time: that of the first build that made just this image, so that a repeated one has the same id.
+fn created(session: &Session<'_>, config: &ImageConfig, layers: &[LayerId]) -> String {
+    let now = session.timestamp();
+    if session.request.source_date_epoch.is_some() {
+        return now;
+    }
+    let mut hasher = Hasher::new("berth image 1");
+    hasher.text(&serde_json::to_string(config).unwrap_or_default());
+    hasher.list(layers.iter().map(ToString::to_string));
+    let key = hasher.finish();
+    if let Some(record) = session.cache.get(&key).filter(|_| !session.request.no_cache) {
+        return record.created;
+    }
+    // Without the record the next build has another id; nothing else is lost.
+    let _ = session.cache.put(&key, &Record { layer: None, created: now.clone() });
+    now
+}
+
+/// A time as configurations have it.
+fn format(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
+}

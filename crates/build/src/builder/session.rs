@@ -1,0 +1,56 @@
+//! What all stages of one build share.
+
+use std::path::PathBuf;
+
+use image::{LayerId, Lease, Store};
+use time::OffsetDateTime;
+
+use super::report::Report;
+use super::state::Given;
+use crate::cache::Cache;
+use crate::context::Context;
+use crate::dockerfile::Dockerfile;
+use crate::error::BuildError;
+use crate::graph::Graph;
+use crate::request::BuildRequest;
+use crate::runner::Runner;
+
+pub(super) struct Session<'a> {
+    pub(super) store: &'a Store,
+    pub(super) runner: &'a dyn Runner,
+    pub(super) request: &'a BuildRequest,
+    pub(super) file: &'a Dockerfile,
+    pub(super) graph: &'a Graph,
+    pub(super) context: Context,
+    pub(super) cache: Cache,
+    /// Keeps everything this build makes and uses from being removed.
+    pub(super) lease: Lease,
+    /// Time of everything the build makes.
+    pub(super) now: OffsetDateTime,
+    pub(super) report: Report<'a>,
+}
+
+impl Session<'_> {
+    /// Fails when the build was cancelled.
+    pub(super) fn check(&self) -> Result<(), BuildError> {
+        if self.request.cancel.is_cancelled() { Err(BuildError::Cancelled) } else { Ok(()) }
+    }
+
+    /// The build's time as configurations have it.
+    pub(super) fn timestamp(&self) -> String {
+        super::format(self.now)
+    }
+
+    pub(super) fn given(&self) -> Given<'_> {
+        Given {
+            build_args: &self.request.build_args,
+            globals: &self.graph.globals,
+            escape: self.file.directives.escape,
+        }
+    }
+
+    /// The directories of layers (lowest first) for overlayfs, top first.
+    pub(super) fn lower_dirs(&self, layers: &[LayerId]) -> Vec<PathBuf> {
+        layers.iter().rev().map(|layer| self.store.layer_path(layer)).collect()
+    }
+}
