@@ -25,7 +25,7 @@ pub(crate) fn resolve_extends(reader: &Reader<'_>, document: &mut Mapping, befor
         before: before.get("services").and_then(Node::as_mapping),
         interpolated: true,
     };
-    let mut extender = Extender { reader, loaded: Vec::new(), chain: Vec::new() };
+    let mut extender = Extender { reader, loaded: Vec::new(), chain: Vec::new(), cyclic: Vec::new() };
     let Some(services) = document.get_mut("services").and_then(Node::as_mapping_mut) else { return };
     for entry in &mut services.entries {
         if entry.value.as_mapping().is_some_and(|service| service.entry("extends").is_some())
@@ -53,12 +53,15 @@ struct Extender<'a> {
     loaded: Vec<(PathBuf, Rc<Mapping>)>,
     /// The services on the way, outermost first.
     chain: Vec<(PathBuf, String)>,
+    /// Services of cycles that were told.
+    cyclic: Vec<(PathBuf, String)>,
 }
 
 /// What an `extends` names.
 struct Target {
     service: String,
-    file: Option<PathBuf>,
+    /// The other file, with the place where it is named.
+    file: Option<(PathBuf, Span)>,
     span: Span,
 }
 
@@ -91,9 +94,7 @@ impl Extender<'_> {
         }
         let fields = cursor.fields()?;
         let service = fields.get("service").and_then(|c| c.text().map(|text| (text.to_owned(), c.span())));
-        let file = fields
-            .get("file")
-            .and_then(|c| c.text().map(|path| self.reader.sources.resolve_path(c.span(), path)));
+        let file = fields.get("file").and_then(|c| c.path_value().map(|path| (path, c.span())));
         fields.finish();
         match service {
             Some((service, span)) => Some(Target { service, file, span }),
@@ -103,7 +104,7 @@ impl Extender<'_> {
 
     fn base(&mut self, scope: &Scope<'_>, target: &Target) -> Option<Node> {
         let found = match &target.file {
-            Some(file) if *file != scope.file => self.other_file(file, target.span)?,
+            Some((file, span)) if *file != scope.file => self.other_file(file, *span)?,
             _ => scope.clone(),
         };
         self.check_cycle(&found.file, target)?;
@@ -118,11 +119,16 @@ impl Extender<'_> {
         None
     }
 
-    fn check_cycle(&self, file: &Path, target: &Target) -> Option<()> {
+    fn check_cycle(&mut self, file: &Path, target: &Target) -> Option<()> {
         let start = self.chain.iter().position(|(f, name)| f == file && *name == target.service);
         let message = match start {
             Some(start) => {
-                let names: Vec<&str> = self.chain[start..].iter().map(|(_, name)| name.as_str()).collect();
+                let cycle = &self.chain[start..];
+                if cycle.iter().any(|service| self.cyclic.contains(service)) {
+                    return None;
+                }
+                self.cyclic.extend_from_slice(cycle);
+                let names: Vec<&str> = cycle.iter().map(|(_, name)| name.as_str()).collect();
                 format!("these services extend one another: {} → {}", names.join(" → "), target.service)
             }
             None if self.chain.len() > LONGEST_CHAIN => {

@@ -58,7 +58,7 @@ impl Reader<'_> {
         match parsed {
             Ok(documents) => Some(ParsedFile { path: path.to_owned(), documents }),
             Err(finding) => {
-                self.report.add(finding);
+                self.report.add(*finding);
                 None
             }
         }

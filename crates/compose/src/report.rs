@@ -86,9 +86,10 @@ impl Report {
         self.findings.borrow().iter().any(|f| f.severity == Severity::Error)
     }
 
-    /// Every finding, rendered: errors first, then warnings, each in the order they were found.
+    /// Every finding, rendered: errors first, then warnings, each in the order of the files.
     pub(crate) fn into_diagnostics(self, sources: &Sources) -> Vec<Diagnostic> {
-        let findings = self.findings.into_inner();
+        let mut findings = self.findings.into_inner();
+        findings.sort_by_key(|finding| finding.span);
         let of = |severity| findings.iter().filter(move |f| f.severity == severity);
         of(Severity::Error).chain(of(Severity::Warning)).map(|f| f.render(sources)).collect()
     }

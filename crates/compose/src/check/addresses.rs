@@ -104,10 +104,14 @@ impl Checks<'_> {
             .filter_map(|pool| Some((pool.subnet?, pool.gateway)))
             .filter(|(subnet, _)| subnet.addr().is_ipv4() == wish.address.is_ipv4())
             .collect();
+        let family = if wish.address.is_ipv4() { "IPv4" } else { "IPv6" };
         let declared = self.locator.span(&["networks", wish.key.as_str(), "ipam", "config"]);
         let finding = match subnets.iter().find(|(subnet, _)| subnet.contains(&wish.address)) {
             None if subnets.is_empty() => self
-                .wrong_address(wish, &format!("is fixed, but the network `{}` declares no subnet", wish.key))
+                .wrong_address(
+                    wish,
+                    &format!("is fixed, but the network `{}` declares no {family} subnet", wish.key),
+                )
                 .help(format!("declare one: `networks: {}: ipam: config: - subnet: …`", wish.key)),
             None => {
                 let list: Vec<String> = subnets.iter().map(|(subnet, _)| subnet.to_string()).collect();

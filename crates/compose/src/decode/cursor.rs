@@ -59,6 +59,10 @@ impl<'a> Cursor<'a> {
         self.node.is_null()
     }
 
+    pub(crate) fn is_empty_text(&self) -> bool {
+        self.node.as_text() == Some("")
+    }
+
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(self.node.value, Value::Scalar(_))
     }
@@ -98,18 +102,17 @@ impl<'a> Cursor<'a> {
     /// Reports that another type is wanted.
     fn wrong_type<T>(&self, wanted: &str) -> Option<T> {
         let finding = self.error(format!("must be {wanted}, not {}", self.node.kind_name()));
-        self.report(match &self.node.value {
-            Value::Scalar(s) if wanted.contains("a string") && s.kind != ScalarKind::Null => {
-                finding.help(format!("put it in quotes: \"{}\"", s.text))
+        let help = match &self.node.value {
+            Value::Scalar(s) if wanted.contains("string") && s.kind != ScalarKind::Null => {
+                format!("put it in quotes: \"{}\"", s.text)
             }
-            Value::Sequence(_) if wanted.contains("mapping") => {
-                finding.help("write `key: value` lines without `- `")
+            _ if wanted.contains("list") => {
+                "write each item on a line of its own that starts with `- `".to_owned()
             }
-            Value::Mapping(_) if wanted.contains("list") => {
-                finding.help("write each item on a line that starts with `- `")
-            }
-            _ => finding,
-        });
+            _ if wanted.contains("mapping") => "write `key: value` lines below it".to_owned(),
+            _ => format!("write {wanted} after the `:`"),
+        };
+        self.report(finding.help(help));
         None
     }
 
@@ -186,9 +189,18 @@ impl<'a> Cursor<'a> {
 
     /// The items of a list.
     pub(crate) fn items(&self) -> Option<Vec<Cursor<'a>>> {
+        self.items_where("a list")
+    }
+
+    /// The items of a list, where a mapping would be right too.
+    pub(crate) fn items_or_mapping(&self) -> Option<Vec<Cursor<'a>>> {
+        self.items_where("a list or a mapping")
+    }
+
+    fn items_where(&self, wanted: &str) -> Option<Vec<Cursor<'a>>> {
         match &self.node.value {
             Value::Sequence(items) => Some(self.numbered(items)),
-            _ => self.wrong_type("a list"),
+            _ => self.wrong_type(wanted),
         }
     }
 

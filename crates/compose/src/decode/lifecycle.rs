@@ -20,7 +20,7 @@ pub(super) fn lifecycle(fields: &Fields<'_>) -> Lifecycle {
 
 fn depends_on(cursor: &Cursor<'_>) -> Option<BTreeMap<ServiceName, Dependency>> {
     if !cursor.is_mapping() {
-        let names = cursor.items()?;
+        let names = cursor.items_or_mapping()?;
         return Some(names.iter().filter_map(key).map(|name| (name, Dependency::default())).collect());
     }
     let mut out = BTreeMap::new();

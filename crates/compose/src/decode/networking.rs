@@ -77,7 +77,7 @@ fn network_mode(cursor: &Cursor<'_>) -> Option<Attachment> {
 
 fn service_networks(cursor: &Cursor<'_>) -> Option<BTreeMap<NetworkKey, ServiceNetwork>> {
     if !cursor.is_mapping() {
-        let keys = cursor.items()?;
+        let keys = cursor.items_or_mapping()?;
         return Some(keys.iter().filter_map(key).map(|key| (key, ServiceNetwork::default())).collect());
     }
     let mut out = BTreeMap::new();
@@ -140,7 +140,7 @@ pub(super) fn extra_hosts(cursor: &Cursor<'_>) -> Option<BTreeMap<String, Vec<St
             }
         }
     } else {
-        for item in cursor.items()? {
+        for item in cursor.items_or_mapping()? {
             let Some(text) = item.text() else { continue };
             match text.split_once('=').or_else(|| text.split_once(':')) {
                 Some((host, address)) if !host.is_empty() => {

@@ -43,6 +43,7 @@ pub(super) fn service(cursor: &Cursor<'_>, name: Result<ServiceName, InvalidName
     let env_files = fields.parse("env_file", env_files).unwrap_or_default();
     let label_files = fields.parse("label_file", label_files).unwrap_or_default();
     let _ = fields.get("extends");
+    let is_given = fields.get("image").is_some_and(|c| !c.is_empty_text()) || fields.get("build").is_some();
     service.extensions = fields.extensions();
     fields.finish();
     if let Some(provider) = provider {
@@ -51,7 +52,7 @@ pub(super) fn service(cursor: &Cursor<'_>, name: Result<ServiceName, InvalidName
             "give the service an `image` or a `build`",
         );
     }
-    if service.image.is_none() && service.build.is_none() {
+    if !is_given {
         cursor.report(
             Finding::error(
                 cursor.key_span(),
@@ -69,7 +70,7 @@ fn key_origins(cursor: &Cursor<'_>) -> BTreeMap<String, Origin> {
 }
 
 fn image(fields: &Fields<'_>, service: &mut Service) {
-    service.image = fields.text("image").filter(|image| !image.is_empty());
+    service.image = fields.parse("image", image_reference);
     service.build = fields.parse("build", build);
     service.platform = fields.text("platform");
     service.pull_policy = fields.parse("pull_policy", pull_policy);
@@ -80,6 +81,36 @@ fn image(fields: &Fields<'_>, service: &mut Service) {
     service.attach = fields.boolean("attach").unwrap_or(true);
     service.logging = fields.parse("logging", logging);
     service.runtime = fields.text("runtime");
+}
+
+/// A reference without what can never be in one; the store knows the rest.
+fn image_reference(cursor: &Cursor<'_>) -> Option<String> {
+    let text = cursor.text()?;
+    let name = text.rsplit('/').next().unwrap_or_default();
+    let repository = text.split(['@']).next().unwrap_or_default();
+    let lower_case = match name.contains(':') {
+        true => repository.rsplit_once(':').map_or(repository, |(before, _)| before),
+        false => repository,
+    };
+    let problem = if text.is_empty() {
+        return None;
+    } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        "white space"
+    } else if text.ends_with([':', '@', '/']) {
+        "nothing after its last `:`, `@` or `/`"
+    } else if lower_case
+        .split('/')
+        .next_back()
+        .is_some_and(|name| name.contains(|c: char| c.is_ascii_uppercase()))
+    {
+        "upper-case letters in its name"
+    } else {
+        return Some(text.to_owned());
+    };
+    cursor.fail(
+        format!("is not an image: `{text}` has {problem}"),
+        "write `NAME`, `NAME:TAG` or `HOST/NAME:TAG`",
+    )
 }
 
 fn groups(fields: &Fields<'_>, service: &mut Service) {

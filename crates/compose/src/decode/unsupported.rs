@@ -16,12 +16,11 @@ const SERVICE: [(&str, &str); 9] = [
 ];
 
 /// Keys of a service that are in the model, for other engines, and have no effect here.
-const SERVICE_WITHOUT_EFFECT: [(&str, &str); 6] = [
+const SERVICE_WITHOUT_EFFECT: [(&str, &str); 5] = [
     ("cpu_count", "it is for Windows containers"),
     ("cpu_percent", "it is for Windows containers"),
     ("external_links", "names of containers outside the project are not added"),
     ("isolation", "it is for Windows containers"),
-    ("platform", "containers run on the host's own platform"),
     ("storage_opt", "the size of the root filesystem is not limited"),
 ];
 
@@ -43,6 +42,21 @@ pub(super) fn of_service(fields: &Fields<'_>) {
     for (key, loss) in SERVICE.iter().chain(&SERVICE_WITHOUT_EFFECT) {
         fields.unsupported(key, loss);
     }
+    let platform = fields.get("platform").and_then(|cursor| cursor.text());
+    if platform.is_some_and(|platform| !is_host_platform(platform)) {
+        fields.unsupported("platform", "containers run on the host's own platform");
+    }
+}
+
+/// Whether a platform (`os[/arch[/variant]]`) is the one this program runs on.
+fn is_host_platform(platform: &str) -> bool {
+    let mut parts = platform.split('/');
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    parts.next() == Some("linux") && parts.next().is_none_or(|given| given == arch)
 }
 
 /// Warns of keys of `build`.

@@ -76,7 +76,7 @@ impl Cursor<'_> {
             let entries = self.entries()?;
             return Some(entries.into_iter().filter_map(|(key, value)| pair_of_entry(key, value)).collect());
         }
-        Some(self.items()?.into_iter().filter_map(pair_of_item).collect())
+        Some(self.items_or_mapping()?.into_iter().filter_map(pair_of_item).collect())
     }
 
     /// A command: a list of words, or a line that is split as a shell splits it. Empty clears it.

@@ -96,14 +96,15 @@ impl<'a> Merger<'a> {
     }
 
     fn nodes(&self, base: Node, over: Node, path: &mut Vec<String>) -> Node {
-        if over.is_null() {
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        let rule = rule_of(&parts);
+        if over.is_null() && !matches!(rule, Rule::Replace) {
             return base;
         }
         if base.is_null() {
             return self.settle(over);
         }
-        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-        match rule_of(&parts) {
+        match rule {
             Rule::Natural => self.natural(base, over, path),
             Rule::Replace => self.settle(over),
             Rule::Convert(convert) => self.natural(convert(base), convert(over), path),
@@ -202,7 +203,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Lists in which a later item replaces the earlier one of the same key.
-    fn unique(&self, base: Node, over: Node, path: &mut Vec<String>, key: unique::KeyOf) -> Node {
+    fn unique(&self, base: Node, over: Node, path: &[String], key: unique::KeyOf) -> Node {
         let (base, over) = (convert::list(base), convert::list(over));
         let (span, tag) = (over.span, over.tag);
         match (base.value, over.value) {

@@ -8,7 +8,7 @@ use crate::tree::Node;
 pub(super) enum Rule {
     /// Mappings key by key, lists appended, scalars replaced.
     Natural,
-    /// The later one.
+    /// The later one, also when it is empty: `command:` alone gives the image's back.
     Replace,
     /// [`Rule::Natural`] after both were brought into one form.
     Convert(fn(Node) -> Node),

@@ -98,23 +98,17 @@ fn scalar_text(text: &str) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
-    let first_is_fine =
-        text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '$' | '+'));
-    let rest_is_fine = text.chars().all(|c| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '/' | '.' | '_' | '-' | '+' | '$' | '=' | ' ' | ',' | '@' | '(' | ')')
-    });
+    let starts_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || "/._$+".contains(c));
+    let plain_inside = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+$= ,@():".contains(c));
     let looks_like_another_type = ScalarKind::of_plain(text) != ScalarKind::Str
-        || matches!(text.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off");
-    first_is_fine
-        && rest_is_fine
-        && !looks_like_another_type
-        && !text.ends_with(' ')
-        && !looks_like_date(text)
+        || matches!(text.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off")
+        || looks_like_number(text);
+    let ends_plain = !text.ends_with([' ', ':']) && !text.contains(": ");
+    starts_plain && plain_inside && ends_plain && !looks_like_another_type
 }
 
-/// Other readers of YAML take `2001-01-01` for a date, and `1_000` or `1e` for numbers.
-fn looks_like_date(text: &str) -> bool {
+/// Other readers of YAML take `2001-01-01` for a date, and `1_000` or `22:22` for numbers.
+fn looks_like_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '.'))
         && text
             .chars()

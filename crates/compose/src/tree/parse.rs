@@ -17,20 +17,25 @@ const LONGEST: usize = 4 << 20;
 ///
 /// # Errors
 /// The first error: what follows a syntax error cannot be trusted.
-pub(crate) fn parse(source: SourceId, text: &str) -> Result<Vec<Node>, Finding> {
+pub(crate) fn parse(source: SourceId, text: &str) -> Result<Vec<Node>, Box<Finding>> {
     let place = Place { source };
     if text.len() > LONGEST {
-        return Err(Finding::error(
+        return fail(Finding::error(
             place.at(Marker::new(0, 1, 0)),
             format!("the file is larger than {LONGEST} bytes"),
         ));
     }
     let mut builder = Builder { stack: Vec::new(), anchors: HashMap::new(), nodes: 0, documents: Vec::new() };
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| syntax_error(place, &error))?;
+        let (event, span) = event.map_err(|error| Box::new(syntax_error(place, &error)))?;
         builder.event(event, place.span(span))?;
     }
     Ok(builder.documents)
+}
+
+/// The error of a step; boxed, because it is large and rare.
+fn fail<T>(finding: Finding) -> Result<T, Box<Finding>> {
+    Err(Box::new(finding))
 }
 
 fn syntax_error(place: Place, error: &saphyr_parser::ScanError) -> Finding {
@@ -91,7 +96,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Finding> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Finding>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(span, 1)?;
@@ -116,14 +121,16 @@ impl Builder {
         }
     }
 
-    fn count(&mut self, span: Span, nodes: usize) -> Result<(), Finding> {
+    fn count(&mut self, span: Span, nodes: usize) -> Result<(), Box<Finding>> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > MOST_NODES {
-            return Err(Finding::error(
-                span,
-                format!("the file holds more than {MOST_NODES} values once its aliases are expanded"),
-            )
-            .help("aliases that refer to aliases grow exponentially; repeat less, or split the file"));
+            return fail(
+                Finding::error(
+                    span,
+                    format!("the file holds more than {MOST_NODES} values once its aliases are expanded"),
+                )
+                .help("aliases that refer to aliases grow exponentially; repeat less, or split the file"),
+            );
         }
         Ok(())
     }
@@ -134,17 +141,17 @@ impl Builder {
         anchor: usize,
         tag: Option<&Tag>,
         content: OpenContent,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), Box<Finding>> {
         self.count(span, 1)?;
         if self.stack.len() >= DEEPEST {
-            return Err(Finding::error(span, format!("the file is nested more than {DEEPEST} levels deep")));
+            return fail(Finding::error(span, format!("the file is nested more than {DEEPEST} levels deep")));
         }
         let tag = collection_tag(tag, &content, span)?;
         self.stack.push(Open { span, anchor, tag, before: self.nodes - 1, content });
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), Finding> {
+    fn close(&mut self) -> Result<(), Box<Finding>> {
         let Some(open) = self.stack.pop() else { return Ok(()) };
         let value = match open.content {
             OpenContent::Sequence(items) => Value::Sequence(items),
@@ -158,10 +165,12 @@ impl Builder {
         self.finish(node, open.anchor, self.nodes - open.before)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Finding> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Box<Finding>> {
         let Some(anchored) = self.anchors.get(&anchor) else {
-            return Err(Finding::error(span, "this alias refers to the value it is part of")
-                .help("a value cannot contain itself; move the anchor `&…` to another value"));
+            return fail(
+                Finding::error(span, "this alias refers to the value it is part of")
+                    .help("a value cannot contain itself; move the anchor `&…` to another value"),
+            );
         };
         let (node, size) = (anchored.node.clone(), anchored.size);
         self.count(span, size)?;
@@ -169,7 +178,7 @@ impl Builder {
     }
 
     /// A node is complete: remembers its anchor and puts it where it belongs.
-    fn finish(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), Finding> {
+    fn finish(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), Box<Finding>> {
         if anchor != 0 {
             self.count(node.span, size)?;
             self.anchors.insert(anchor, Anchored { node: node.clone(), size });
@@ -177,7 +186,7 @@ impl Builder {
         self.add(node)
     }
 
-    fn add(&mut self, node: Node) -> Result<(), Finding> {
+    fn add(&mut self, node: Node) -> Result<(), Box<Finding>> {
         match self.stack.last_mut() {
             None => {
                 if !node.is_null() {
@@ -202,14 +211,20 @@ impl Builder {
 }
 
 /// A node as the key of a mapping: a scalar that was not there before.
-fn new_key(node: Node, keys: &mut HashSet<String>, entries: &[Entry]) -> Result<(String, Span), Finding> {
+fn new_key(
+    node: Node,
+    keys: &mut HashSet<String>,
+    entries: &[Entry],
+) -> Result<(String, Span), Box<Finding>> {
     let span = node.span;
     let Value::Scalar(scalar) = node.value else {
-        return Err(Finding::error(span, "a key must be a plain text, not a list or a mapping")
-            .help("if this is `{{ … }}` of a template, quote it"));
+        return fail(
+            Finding::error(span, "a key must be a plain text, not a list or a mapping")
+                .help("if this is `{{ … }}` of a template, quote it"),
+        );
     };
     if scalar.kind == ScalarKind::Null {
-        return Err(Finding::error(span, "a key must not be empty"));
+        return fail(Finding::error(span, "a key must not be empty"));
     }
     if !keys.insert(scalar.text.clone()) {
         let finding = Finding::error(span, format!("the key `{}` is there twice", scalar.text));
@@ -218,13 +233,13 @@ fn new_key(node: Node, keys: &mut HashSet<String>, entries: &[Entry]) -> Result<
             Some(entry) => finding.related(entry.key_span, "first here"),
             None => finding,
         };
-        return Err(finding.label("again here").help("remove one of the two, or join them"));
+        return fail(finding.label("again here").help("remove one of the two, or join them"));
     }
     Ok((scalar.text, span))
 }
 
 /// Adds what `<<` names: keys that are there win, and so do earlier merged mappings. Returns how much was added.
-fn merge_into(entries: &mut Vec<Entry>, merges: Vec<Node>) -> Result<usize, Finding> {
+fn merge_into(entries: &mut Vec<Entry>, merges: Vec<Node>) -> Result<usize, Box<Finding>> {
     if merges.is_empty() {
         return Ok(0);
     }
@@ -242,7 +257,7 @@ fn merge_into(entries: &mut Vec<Entry>, merges: Vec<Node>) -> Result<usize, Find
 }
 
 /// The mappings of `<<: *a` and `<<: [*a, *b]`.
-fn flatten_merges(merges: Vec<Node>) -> Result<Vec<Mapping>, Finding> {
+fn flatten_merges(merges: Vec<Node>) -> Result<Vec<Mapping>, Box<Finding>> {
     let wrong = |node: &Node| {
         Finding::error(
             node.span,
@@ -258,18 +273,18 @@ fn flatten_merges(merges: Vec<Node>) -> Result<Vec<Mapping>, Finding> {
                 for item in items {
                     match item.value {
                         Value::Mapping(mapping) => mappings.push(mapping),
-                        _ => return Err(wrong(&item)),
+                        _ => return fail(wrong(&item)),
                     }
                 }
             }
             Value::Scalar(_) if node.is_null() => {}
-            Value::Scalar(_) => return Err(wrong(&node)),
+            Value::Scalar(_) => return fail(wrong(&node)),
         }
     }
     Ok(mappings)
 }
 
-fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Result<Node, Finding> {
+fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Result<Node, Box<Finding>> {
     let plain = style == ScalarStyle::Plain;
     let natural = if plain { ScalarKind::of_plain(&text) } else { ScalarKind::Str };
     let (kind, merge) = match tag {
@@ -282,26 +297,26 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Re
     Ok(Node { value: Value::Scalar(Scalar { text, kind }), span, tag: merge })
 }
 
-fn core_kind(tag: &Tag, text: &str, span: Span) -> Result<ScalarKind, Finding> {
+fn core_kind(tag: &Tag, text: &str, span: Span) -> Result<ScalarKind, Box<Finding>> {
     let wanted = match tag.suffix.as_str() {
         "str" => return Ok(ScalarKind::Str),
         "int" => ScalarKind::Int,
         "float" => ScalarKind::Float,
         "bool" => ScalarKind::Bool,
         "null" => ScalarKind::Null,
-        _ => return Err(unknown_tag(tag, span)),
+        _ => return fail(unknown_tag(tag, span)),
     };
     let natural = ScalarKind::of_plain(text);
     if natural == wanted || (wanted == ScalarKind::Float && natural == ScalarKind::Int) {
         return Ok(wanted);
     }
-    Err(Finding::error(
+    fail(Finding::error(
         span,
         format!("`{text}` is not {}, as its tag `!!{}` says", wanted.name(), tag.suffix),
     ))
 }
 
-fn collection_tag(tag: Option<&Tag>, content: &OpenContent, span: Span) -> Result<MergeTag, Finding> {
+fn collection_tag(tag: Option<&Tag>, content: &OpenContent, span: Span) -> Result<MergeTag, Box<Finding>> {
     let Some(tag) = tag else { return Ok(MergeTag::None) };
     if !tag.is_yaml_core_schema() {
         return merge_tag(tag, span);
@@ -310,14 +325,14 @@ fn collection_tag(tag: Option<&Tag>, content: &OpenContent, span: Span) -> Resul
         OpenContent::Sequence(_) => tag.suffix == "seq",
         OpenContent::Mapping { .. } => tag.suffix == "map",
     };
-    if fits { Ok(MergeTag::None) } else { Err(unknown_tag(tag, span)) }
+    if fits { Ok(MergeTag::None) } else { fail(unknown_tag(tag, span)) }
 }
 
-fn merge_tag(tag: &Tag, span: Span) -> Result<MergeTag, Finding> {
+fn merge_tag(tag: &Tag, span: Span) -> Result<MergeTag, Box<Finding>> {
     match (tag.handle.as_str(), tag.suffix.as_str()) {
         ("!", "reset") => Ok(MergeTag::Reset),
         ("!", "override") => Ok(MergeTag::Override),
-        _ => Err(unknown_tag(tag, span)),
+        _ => fail(unknown_tag(tag, span)),
     }
 }
 
