@@ -173,7 +173,7 @@ fn run(
         true => write(builder, &upper, &[job.origin.tree], &plan, &facts)?,
         false => unpacked(builder, job, &upper, &archives)?,
     }
-    let record = layer::commit(session, job.base, &upper, &key)?;
+    let record = layer::commit(session, &upper, &key)?;
     Ok(Outcome::Layer { created_by, record, cached: false })
 }
 
@@ -308,7 +308,7 @@ fn make_workdir(
 ) -> Result<Record, StepError> {
     let upper = layer::begin(builder.session, base)?;
     write(builder, &upper, &[], plan, facts)?;
-    layer::commit(builder.session, base, &upper, key)
+    layer::commit(builder.session, &upper, key)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use image::{CommitOptions, Digest, Scratch};
-use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
+use rustix::fs::{Gid, Mode, Uid};
 
 use super::session::Session;
 use super::state::State;
@@ -66,19 +66,13 @@ pub(super) fn begin(session: &Session<'_>, base: &Tree) -> Result<Upper, StepErr
     let upper = Upper { scratch: session.store.scratch()? };
     let path = upper.path();
     make(&path)?;
-    root_attributes(session, base, &path).map_err(|source| scratch_error("prepare", &path, source))?;
+    root_attributes(base, &path).map_err(|source| scratch_error("prepare", &path, source))?;
     Ok(upper)
 }
 
 /// Turns what is in the upper directory into a layer and remembers it.
-pub(super) fn commit(
-    session: &Session<'_>,
-    base: &Tree,
-    upper: &Upper,
-    key: &Digest,
-) -> Result<Record, StepError> {
+pub(super) fn commit(session: &Session<'_>, upper: &Upper, key: &Digest) -> Result<Record, StepError> {
     let path = upper.path();
-    root_times(session, base, &path).map_err(|source| scratch_error("finish", &path, source))?;
     let options = CommitOptions { clamp_mtime: session.request.source_date_epoch };
     let layer = session.store.commit_dir(&session.lease, &path, &options)?;
     let record = Record { layer: (layer.entries > 0).then_some(layer.id), created: session.timestamp() };
@@ -89,7 +83,7 @@ pub(super) fn commit(
     Ok(record)
 }
 
-fn root_attributes(session: &Session<'_>, base: &Tree, upper: &Path) -> io::Result<()> {
+fn root_attributes(base: &Tree, upper: &Path) -> io::Result<()> {
     let directory = std::fs::File::open(upper)?;
     let below = match base.root()?.top() {
         Some(root) => Some(rustix::fs::fstat(root)?),
@@ -101,17 +95,5 @@ fn root_attributes(session: &Session<'_>, base: &Tree, upper: &Path) -> io::Resu
     if (own.st_uid, own.st_gid) != (uid, gid) {
         rustix::fs::fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }
-    rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
-    root_times(session, base, upper)
-}
-
-/// The root keeps its time, whatever is made in it.
-fn root_times(session: &Session<'_>, base: &Tree, upper: &Path) -> io::Result<()> {
-    let time = match base.root()?.top() {
-        Some(root) => rustix::fs::fstat(root).map(|stat| (stat.st_mtime, stat.st_mtime_nsec as i64))?,
-        None => (session.now.unix_timestamp(), 0),
-    };
-    let time = Timespec { tv_sec: time.0, tv_nsec: time.1 };
-    let times = Timestamps { last_access: time, last_modification: time };
-    Ok(rustix::fs::futimens(std::fs::File::open(upper)?, &times)?)
+    Ok(rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?)
 }

@@ -47,7 +47,7 @@ pub(super) fn run(
     });
     stubs::remove(&base, &request.upper_dir, targets)
         .map_err(|source| fail(scratch_error("tidy up", &request.upper_dir, source)))?;
-    let record = layer::commit(session, &base, &upper, &key).map_err(fail)?;
+    let record = layer::commit(session, &upper, &key).map_err(fail)?;
     Ok(Outcome::Layer { created_by, record, cached: false })
 }
 
