@@ -245,6 +245,13 @@ impl Running {
         started.map(drop)
     }
 
+    /// The shim's private memory in KiB.
+    pub(crate) fn private_memory(&self) -> u64 {
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
+        let lines = rollup.lines().filter(|line| line.starts_with("Private_"));
+        lines.map(|line| line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     /// Kills everything and waits for the end.
     pub(crate) fn kill(self) {
         let kill = container::protocol::Request::Signal { signal: 9, all: true };

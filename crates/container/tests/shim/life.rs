@@ -168,12 +168,7 @@ fn running_out_of_memory_is_told(maker: Maker) {
 fn an_idle_shim_is_small(maker: Maker) {
     let fixture = Fixture::new(maker, &["sleep", "60"]);
     let running = fixture.create().start();
-    let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", running.child.id())).unwrap();
-    let private: u64 = rollup
-        .lines()
-        .filter(|line| line.starts_with("Private_"))
-        .map(|line| line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap())
-        .sum();
+    let private = running.private_memory();
     running.kill();
     assert!(private < 1024, "an idle shim has {private} KiB of its own");
 }
