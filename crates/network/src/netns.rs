@@ -92,7 +92,7 @@ impl Netns {
         let prepared = self.dns.lock().unwrap_or_else(PoisonError::into_inner).take();
         match prepared {
             Some(sockets) => Ok(sockets),
-            None => self.run(DnsSockets::open).map_err(failed("open DNS sockets")),
+            None => self.run(|| DnsSockets::open(false)).map_err(failed("open DNS sockets")),
         }
     }
 }
@@ -115,7 +115,7 @@ fn prepare(options: NetnsOptions) -> Result<Netns, NetnsError> {
     link::set_up(&mut batch, LOOPBACK_INDEX);
     route.send(&mut batch).map_err(failed("bring lo up"))?;
     let dns = match options.dns {
-        true => Some(DnsSockets::open().map_err(failed("open DNS sockets"))?),
+        true => Some(DnsSockets::open(true).map_err(failed("open DNS sockets"))?),
         false => None,
     };
     Ok(Netns { path: handle_path(&file), file, route, dns: Mutex::new(dns) })

@@ -8,6 +8,7 @@ use network::FirewallChoice;
 const FIREWALLS: [FirewallChoice; 3] =
     [FirewallChoice::Nftables, FirewallChoice::Iptables, FirewallChoice::IptablesLegacy];
 
+#[allow(clippy::print_stderr, reason = "which case failed")]
 fn each_firewall(test: impl Fn(Lab)) {
     for firewall in FIREWALLS {
         for netfilter_on_bridges in ["0", "1"] {

@@ -22,14 +22,15 @@ pub(crate) struct DnsSockets {
 
 impl DnsSockets {
     /// Opens them in the namespace of the calling thread: on a port that the container has no use for, with port 53
-    /// leading there; where the kernel has no nf_tables, on port 53 itself.
-    pub(crate) fn open() -> io::Result<Self> {
-        HIDDEN_PORTS.into_iter().find_map(|port| Self::hidden(port).ok()).map_or_else(|| Self::bind(PORT), Ok)
+    /// leading there; where the kernel has no nf_tables, on port 53 itself. In a fresh namespace nobody was before.
+    pub(crate) fn open(fresh: bool) -> io::Result<Self> {
+        let hidden = HIDDEN_PORTS.into_iter().find_map(|port| Self::hidden(port, fresh).ok());
+        hidden.map_or_else(|| Self::bind(PORT), Ok)
     }
 
-    fn hidden(port: u16) -> io::Result<Self> {
+    fn hidden(port: u16, fresh: bool) -> io::Result<Self> {
         let sockets = Self::bind(port)?;
-        redirect_resolver(ADDRESS, port)?;
+        redirect_resolver(ADDRESS, port, fresh)?;
         Ok(sockets)
     }
 

@@ -2,6 +2,7 @@
 
 mod iptables;
 mod nft;
+mod obstacle;
 mod rules;
 #[cfg(test)]
 mod sample;
@@ -16,7 +17,9 @@ use crate::model::Instance;
 use iptables::Iptables;
 use nft::Nftables;
 
+pub(crate) use iptables::variant as iptables_variant;
 pub(crate) use nft::{redirect_resolver, touches};
+pub(crate) use obstacle::forward_drops;
 pub(crate) use rules::Rules;
 
 /// The kernel's firewall, by whichever way there is.

@@ -72,12 +72,6 @@ impl Batch {
             self.bytes[at..at + 2].copy_from_slice(&(old | flags).to_ne_bytes());
         }
     }
-
-    /// The raw requests, for tests that look at them.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 /// Where attributes are added to a request.

@@ -161,13 +161,6 @@ pub(crate) fn set_up(batch: &mut Batch, index: u32) {
     batch.add("bring interface up", RTM_NEWLINK, 0, &info(index, true), |_| {});
 }
 
-/// Adds the request that changes an interface's MTU.
-pub(crate) fn set_mtu(batch: &mut Batch, index: u32, mtu: u32) {
-    batch.add("set MTU", RTM_NEWLINK, 0, &info(index, false), |a| {
-        a.u32(libc::IFLA_MTU, mtu);
-    });
-}
-
 /// Adds the request that puts an interface into a group.
 pub(crate) fn set_group(batch: &mut Batch, index: u32, group: u32) {
     batch.add("set group", RTM_SETLINK, 0, &info(index, false), |a| {

@@ -65,7 +65,7 @@ impl Planner<'_> {
         for request in &self.request.subnets {
             let net = match request.subnet {
                 Some(net) => self.usable(net.trunc())?,
-                None => self.from_pool_for(request)?,
+                None => self.pooled_for(request)?,
             };
             if subnets.iter().any(|other| is_ipv6(&other.net) == is_ipv6(&net)) {
                 return Err(PlanNetworkError::SecondSubnet { network: self.name(), subnet: net });
@@ -73,20 +73,20 @@ impl Planner<'_> {
             subnets.push(self.subnet(net, request)?);
         }
         if !subnets.iter().any(|subnet| !is_ipv6(&subnet.net)) {
-            subnets.insert(0, self.subnet(self.from_pools(free_ipv4)?, &SubnetRequest::default())?);
+            subnets.insert(0, self.subnet(self.pooled(free_ipv4)?, &SubnetRequest::default())?);
         }
         if self.request.enable_ipv6 && !subnets.iter().any(|subnet| is_ipv6(&subnet.net)) {
-            let net = self.from_pools(|occupied| free_ipv6(id, occupied))?;
+            let net = self.pooled(|occupied| free_ipv6(id, occupied))?;
             subnets.push(self.subnet(net, &SubnetRequest::default())?);
         }
         Ok(subnets)
     }
 
     /// An entry without a subnet may say nothing about addresses in it.
-    fn from_pool_for(&self, request: &SubnetRequest) -> Result<IpNet, PlanNetworkError> {
+    fn pooled_for(&self, request: &SubnetRequest) -> Result<IpNet, PlanNetworkError> {
         let first_name = request.auxiliary.keys().next();
         let what = match (request.gateway, request.ip_range, first_name) {
-            (None, None, None) => return self.from_pools(free_ipv4),
+            (None, None, None) => return self.pooled(free_ipv4),
             (Some(_), _, _) => "gateway".to_owned(),
             (_, Some(_), _) => "ip_range".to_owned(),
             (_, _, Some(name)) => format!("aux address {name}"),
@@ -94,7 +94,7 @@ impl Planner<'_> {
         Err(PlanNetworkError::NeedsSubnet { network: self.name(), what })
     }
 
-    fn from_pools(&self, free: impl Fn(&Occupied) -> Option<IpNet>) -> Result<IpNet, PlanNetworkError> {
+    fn pooled(&self, free: impl Fn(&Occupied) -> Option<IpNet>) -> Result<IpNet, PlanNetworkError> {
         free(self.occupied).ok_or_else(|| PlanNetworkError::PoolsExhausted { network: self.name() })
     }
 

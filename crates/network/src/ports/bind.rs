@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use super::listening::Listening;
 use crate::model::Protocol;
 
 /// Connections that wait to be passed on.
@@ -22,7 +23,7 @@ pub(super) struct Bound {
     /// rules a client should be refused, so that it does not listen.
     _ipv4: Option<OwnedFd>,
     /// Holds it over IPv6, and listens: rules do not reach everything there.
-    pub(super) ipv6: Option<OwnedFd>,
+    pub(super) ipv6: Option<Listening>,
 }
 
 /// Binds a port, 0 for one of the kernel's choice. Without an address it is bound for both families, for one on hosts
@@ -35,7 +36,7 @@ pub(super) fn bind(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> io
         }
         Some(ip @ IpAddr::V6(_)) => {
             let (socket, port) = bind_one(ip, port, protocol)?;
-            Ok(Bound { port, _ipv4: None, ipv6: Some(socket) })
+            Ok(Bound { port, _ipv4: None, ipv6: Some(Listening::Idle(socket)) })
         }
         None if port != 0 => bind_both(port, protocol),
         None => {
@@ -54,7 +55,7 @@ pub(super) fn bind(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> io
 fn bind_both(port: u16, protocol: Protocol) -> io::Result<Bound> {
     let (ipv4, port) = bind_one(Ipv4Addr::UNSPECIFIED.into(), port, protocol)?;
     let ipv6 = match bind_one(Ipv6Addr::UNSPECIFIED.into(), port, protocol) {
-        Ok((socket, _)) => Some(socket),
+        Ok((socket, _)) => Some(Listening::Idle(socket)),
         Err(error) if lacks_ipv6(&error) => None,
         Err(error) => return Err(error),
     };

@@ -6,7 +6,9 @@
 
 mod bind;
 mod error;
+mod held;
 mod holder;
+mod listening;
 mod proxy;
 mod reservation;
 

@@ -1,16 +1,19 @@
 //! Passing connections on to a container, where no rule can.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{ReadBuf, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use super::held::Held;
 
 /// Bytes on their way, for each direction of a connection.
 const BUFFER: usize = 16 * 1024;
@@ -26,19 +29,28 @@ const LARGEST_DATAGRAM: usize = 65_535;
 /// Out of descriptors, for example: not at once again.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Passes streams on until it is aborted.
-pub(super) async fn streams(listener: TcpListener, target: SocketAddr) {
+/// Passes streams on until the listener is dropped.
+pub(super) async fn streams(listener: Held<TcpListener>, target: SocketAddr) {
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
         if open.len() >= CONNECTIONS {
             open.join_next().await;
         }
-        match listener.accept().await {
-            Ok((client, _)) => _ = open.spawn(stream(client, target)),
-            Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+        match accept(&listener).await {
+            Some(Ok(client)) => _ = open.spawn(stream(client, target)),
+            Some(Err(_)) => tokio::time::sleep(AFTER_ERROR).await,
+            None => return,
         }
     }
+}
+
+async fn accept(listener: &Held<TcpListener>) -> Option<io::Result<TcpStream>> {
+    poll_fn(|context| {
+        let accepted = listener.with(|listener| listener.poll_accept(context).map_ok(|(client, _)| client));
+        accepted.map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
 }
 
 /// Either side may end its half first.
@@ -48,17 +60,20 @@ async fn stream(mut client: TcpStream, target: SocketAddr) {
     let _ = copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER).await;
 }
 
-/// Passes datagrams on until it is aborted: each client has a socket of its own towards the container.
-pub(super) async fn datagrams(socket: UdpSocket, target: SocketAddr) {
-    let socket = Arc::new(socket);
+/// Passes datagrams on until the socket is dropped: each client has a socket of its own towards the container.
+pub(super) async fn datagrams(socket: Held<UdpSocket>, target: SocketAddr) {
     let mut clients: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>> = HashMap::new();
     let mut open = JoinSet::new();
     let mut buffer = vec![0; LARGEST_DATAGRAM];
     loop {
         while open.try_join_next().is_some() {}
-        let Ok((length, client)) = socket.recv_from(&mut buffer).await else {
-            tokio::time::sleep(AFTER_ERROR).await;
-            continue;
+        let (length, client) = match receive(&socket, &mut buffer).await {
+            Some(Ok(received)) => received,
+            Some(Err(_)) => {
+                tokio::time::sleep(AFTER_ERROR).await;
+                continue;
+            }
+            None => return,
         };
         clients.retain(|_, queue| !queue.is_closed());
         if !clients.contains_key(&client) {
@@ -67,7 +82,7 @@ pub(super) async fn datagrams(socket: UdpSocket, target: SocketAddr) {
             }
             let (sender, queue) = mpsc::channel(QUEUE);
             clients.insert(client, sender);
-            open.spawn(association(Arc::clone(&socket), client, target, queue));
+            open.spawn(association(socket.clone(), client, target, queue));
         }
         if let Some(queue) = clients.get(&client) {
             // A full queue loses the datagram, as any network would.
@@ -76,9 +91,19 @@ pub(super) async fn datagrams(socket: UdpSocket, target: SocketAddr) {
     }
 }
 
+async fn receive(socket: &Held<UdpSocket>, buffer: &mut [u8]) -> Option<io::Result<(usize, SocketAddr)>> {
+    poll_fn(|context| {
+        let mut read = ReadBuf::new(buffer);
+        let received = socket.with(|socket| socket.poll_recv_from(context, &mut read));
+        let length = read.filled().len();
+        received.map_or(Poll::Ready(None), |poll| poll.map_ok(|client| (length, client)).map(Some))
+    })
+    .await
+}
+
 /// One client's datagrams, both ways.
 async fn association(
-    socket: Arc<UdpSocket>,
+    socket: Held<UdpSocket>,
     client: SocketAddr,
     target: SocketAddr,
     mut queue: mpsc::Receiver<Vec<u8>>,
@@ -93,8 +118,12 @@ async fn association(
                 Some(datagram) => _ = server.send(&datagram).await,
                 None => return Ok(()),
             },
+            // An error is the container's refusal of an earlier datagram; no room for the answer loses it.
             answer = server.recv(&mut buffer) => if let Ok(length) = answer {
-                let _ = socket.send_to(&buffer[..length], client).await;
+                let sent = socket.with(|socket| socket.try_send_to(&buffer[..length], client));
+                if sent.is_none() {
+                    return Ok(());
+                }
             },
             () = tokio::time::sleep(IDLE) => return Ok(()),
         }

@@ -1,14 +1,14 @@
 //! Ports are reserved by holding sockets bound to them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::task::AbortHandle;
 
 use super::bind::{Bound, bind};
+use super::listening::Listening;
 use super::{ReserveError, holder, proxy};
-use crate::model::{PortRequest, Protocol, PublishedPort};
+use crate::model::{PortRequest, PublishedPort};
 
 /// Sockets bound to host ports. While it lives nobody else can bind them; dropping it gives them back.
 #[derive(Debug)]
@@ -73,10 +73,11 @@ impl PortReservation {
     /// The sockets cannot be given to the runtime.
     pub fn serve(&mut self, target: ProxyTarget) -> io::Result<()> {
         self.tasks.drain(..).for_each(|task| task.abort());
-        for (port, bound) in self.ports.iter().zip(&self.bound) {
-            let Some(socket) = &bound.ipv6 else { continue };
+        for (port, bound) in self.ports.iter().zip(&mut self.bound) {
+            let Some(socket) = bound.ipv6.take() else { continue };
+            let socket = bound.ipv6.insert(socket.given_to_runtime(port.protocol)?);
             let target = SocketAddr::new(target.address, port.container_port);
-            self.tasks.push(spawn(socket.try_clone()?, port.protocol, target)?);
+            self.tasks.extend(spawn(socket, target));
         }
         Ok(())
     }
@@ -84,22 +85,18 @@ impl PortReservation {
 
 impl Drop for PortReservation {
     fn drop(&mut self) {
+        self.bound.iter().filter_map(|bound| bound.ipv6.as_ref()).for_each(Listening::close);
         self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
-fn spawn(socket: OwnedFd, protocol: Protocol, target: SocketAddr) -> io::Result<AbortHandle> {
-    let task = match protocol {
-        Protocol::Tcp => {
-            let listener = tokio::net::TcpListener::from_std(TcpListener::from(socket))?;
-            tokio::spawn(proxy::streams(listener, target))
-        }
-        Protocol::Udp => {
-            let socket = tokio::net::UdpSocket::from_std(UdpSocket::from(socket))?;
-            tokio::spawn(proxy::datagrams(socket, target))
-        }
+fn spawn(socket: &Listening, target: SocketAddr) -> Option<AbortHandle> {
+    let task = match socket {
+        Listening::Idle(_) => return None,
+        Listening::Streams(listener) => tokio::spawn(proxy::streams(listener.clone(), target)),
+        Listening::Datagrams(socket) => tokio::spawn(proxy::datagrams(socket.clone(), target)),
     };
-    Ok(task.abort_handle())
+    Some(task.abort_handle())
 }
 
 /// The first port of the request that nobody has.

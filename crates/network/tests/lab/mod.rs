@@ -1,6 +1,7 @@
 //! A small world of network namespaces: a "host" in which the fabric works, another host beside it, and containers.
 //! Nothing here touches the machine's own interfaces or rules.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -15,18 +16,18 @@ use network::{
     NetworkId, NetworkSpec, Protocol, Publication, PublishedPort,
 };
 
-pub const HOST: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-pub const OTHER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub(crate) const OTHER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 const PATIENCE: Duration = Duration::from_secs(3);
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A network namespace with a thread that lives in it: work is sent there.
-pub struct World {
+pub(crate) struct World {
     jobs: mpsc::Sender<Box<dyn FnOnce() + Send>>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (jobs, queue) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
         std::thread::spawn(move || {
             // SAFETY: only the network namespace of this thread changes; descriptors stay shared.
@@ -37,7 +38,7 @@ impl World {
         Self { jobs }
     }
 
-    pub fn of(netns: &Netns) -> Self {
+    pub(crate) fn of(netns: &Netns) -> Self {
         let file = std::fs::File::open(netns.path()).unwrap();
         let (jobs, queue) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
         std::thread::spawn(move || {
@@ -48,7 +49,7 @@ impl World {
         Self { jobs }
     }
 
-    pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (sender, receiver) = mpsc::channel();
         let job = Box::new(move || {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -59,13 +60,13 @@ impl World {
     }
 
     /// Output of a command inside; it must succeed.
-    pub fn sh(&self, line: &str) -> String {
+    pub(crate) fn sh(&self, line: &str) -> String {
         let line = line.to_owned();
         self.run(move || sh(&line))
     }
 
     /// A TCP server that answers each connection with `name` and the address of the client.
-    pub fn serve_tcp(&self, address: &str, name: &str) {
+    pub(crate) fn serve_tcp(&self, address: &str, name: &str) {
         let (address, name) = (address.to_owned(), name.to_owned());
         let listener = self.run(move || TcpListener::bind(address).unwrap());
         std::thread::spawn(move || {
@@ -78,7 +79,7 @@ impl World {
     }
 
     /// A UDP server that answers each datagram with `name` and the address of the client.
-    pub fn serve_udp(&self, address: &str, name: &str) {
+    pub(crate) fn serve_udp(&self, address: &str, name: &str) {
         let (address, name) = (address.to_owned(), name.to_owned());
         let socket = self.run(move || UdpSocket::bind(address).unwrap());
         std::thread::spawn(move || {
@@ -90,12 +91,12 @@ impl World {
     }
 
     /// What a TCP server answers; `None` when there is no way to it.
-    pub fn tcp(&self, address: &str) -> Option<String> {
+    pub(crate) fn tcp(&self, address: &str) -> Option<String> {
         self.tcp_within(address, PATIENCE)
     }
 
     /// Whether nothing answers: refused, unreachable or silent.
-    pub fn no_tcp(&self, address: &str) -> bool {
+    pub(crate) fn no_tcp(&self, address: &str) -> bool {
         self.tcp_within(address, SHORT).is_none()
     }
 
@@ -110,11 +111,11 @@ impl World {
         })
     }
 
-    pub fn udp(&self, address: &str) -> Option<String> {
+    pub(crate) fn udp(&self, address: &str) -> Option<String> {
         self.udp_within(address, PATIENCE)
     }
 
-    pub fn no_udp(&self, address: &str) -> bool {
+    pub(crate) fn no_udp(&self, address: &str) -> bool {
         self.udp_within(address, SHORT).is_none()
     }
 
@@ -141,32 +142,32 @@ fn sh(line: &str) -> String {
 }
 
 /// The host with its fabric, and another host on its uplink.
-pub struct Lab {
-    pub host: World,
-    pub other: World,
-    pub fabric: Fabric,
-    pub run_dir: tempfile::TempDir,
+pub(crate) struct Lab {
+    pub(crate) host: World,
+    pub(crate) other: World,
+    pub(crate) fabric: Fabric,
+    pub(crate) run_dir: tempfile::TempDir,
 }
 
 /// A container: a namespace connected to networks.
-pub struct Container {
-    pub netns: Netns,
-    pub world: World,
-    pub endpoint: Endpoint,
+pub(crate) struct Container {
+    pub(crate) netns: Netns,
+    pub(crate) world: World,
+    pub(crate) endpoint: Endpoint,
 }
 
 impl Container {
-    pub fn ip(&self) -> Ipv4Addr {
+    pub(crate) fn ip(&self) -> Ipv4Addr {
         self.endpoint.ipv4.unwrap()
     }
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(FirewallChoice::Nftables)
     }
 
-    pub fn with(firewall: FirewallChoice) -> Self {
+    pub(crate) fn with(firewall: FirewallChoice) -> Self {
         let (host, other) = (World::new(), World::new());
         join(&host, &other, "up0", &HOST.to_string(), &OTHER.to_string());
         host.sh(&format!(
@@ -179,12 +180,12 @@ impl Lab {
     }
 
     /// Another host on an interface of its own.
-    pub fn join(&self, other: &World, interface: &str, here: &str, there: &str) {
+    pub(crate) fn join(&self, other: &World, interface: &str, here: &str, there: &str) {
         join(&self.host, other, interface, here, there);
     }
 
     /// A network made from a request with one subnet.
-    pub fn network(
+    pub(crate) fn network(
         &self,
         digit: char,
         subnet: &str,
@@ -193,12 +194,12 @@ impl Lab {
         network_of(&self.host, &self.fabric, digit, subnet, change)
     }
 
-    pub fn container(&self, spec: &NetworkSpec, address: &str) -> Container {
+    pub(crate) fn container(&self, spec: &NetworkSpec, address: &str) -> Container {
         container_of(&self.host, &self.fabric, spec, address)
     }
 
     /// Publishes ports `host_ip:host_port -> container_port/protocol`.
-    pub fn publish(&self, container: &Container, ports: &[PublishedPort]) {
+    pub(crate) fn publish(&self, container: &Container, ports: &[PublishedPort]) {
         publish_on(&self.host, &self.fabric, container, ports);
     }
 }
@@ -214,15 +215,15 @@ fn join(one: &World, two: &World, interface: &str, here: &str, there: &str) {
     two.sh(&format!("ip addr add {there}/24 dev {interface}; ip link set {interface} mtu 1400 up"));
 }
 
-pub fn open(host: &World, run_dir: PathBuf, instance: Instance, firewall: FirewallChoice) -> Fabric {
+pub(crate) fn open(host: &World, run_dir: PathBuf, instance: Instance, firewall: FirewallChoice) -> Fabric {
     host.run(move || Fabric::open(FabricConfig { run_dir, instance, firewall }).unwrap())
 }
 
-pub fn network_id(digit: char) -> NetworkId {
+pub(crate) fn network_id(digit: char) -> NetworkId {
     std::iter::repeat_n(digit, 64).collect::<String>().parse().unwrap()
 }
 
-pub fn network_of(
+pub(crate) fn network_of(
     host: &World,
     fabric: &Fabric,
     digit: char,
@@ -247,7 +248,7 @@ pub fn network_of(
 }
 
 /// The address decides which of the container's connections is its default route: the first one.
-pub fn container_of(host: &World, fabric: &Fabric, spec: &NetworkSpec, address: &str) -> Container {
+pub(crate) fn container_of(host: &World, fabric: &Fabric, spec: &NetworkSpec, address: &str) -> Container {
     let endpoint = endpoint(spec, address, 0, true);
     let fabric = fabric.clone();
     let (netns, endpoint) = host.run(move || {
@@ -258,7 +259,7 @@ pub fn container_of(host: &World, fabric: &Fabric, spec: &NetworkSpec, address: 
     Container { world: World::of(&netns), netns, endpoint }
 }
 
-pub fn endpoint(spec: &NetworkSpec, address: &str, index: u16, is_default_gateway: bool) -> Endpoint {
+pub(crate) fn endpoint(spec: &NetworkSpec, address: &str, index: u16, is_default_gateway: bool) -> Endpoint {
     let wish = AddressWish { ipv4: Some(address.parse().unwrap()), ipv6: None };
     let addresses = AddressPool::new(spec).lease("c", wish).unwrap();
     let ipv6 = addresses.ipv6.map(|v6| {
@@ -276,7 +277,7 @@ pub fn endpoint(spec: &NetworkSpec, address: &str, index: u16, is_default_gatewa
     }
 }
 
-pub fn publish_on(host: &World, fabric: &Fabric, container: &Container, ports: &[PublishedPort]) {
+pub(crate) fn publish_on(host: &World, fabric: &Fabric, container: &Container, ports: &[PublishedPort]) {
     let publication = Publication {
         container: container.ip().to_string(),
         ipv4: container.endpoint.ipv4,
@@ -287,14 +288,14 @@ pub fn publish_on(host: &World, fabric: &Fabric, container: &Container, ports: &
     host.run(move || fabric.publish(&publication).unwrap());
 }
 
-pub fn tcp(host_port: u16, container_port: u16) -> PublishedPort {
+pub(crate) fn tcp(host_port: u16, container_port: u16) -> PublishedPort {
     PublishedPort { host_ip: None, host_port, container_port, protocol: Protocol::Tcp }
 }
 
-pub fn udp(host_port: u16, container_port: u16) -> PublishedPort {
+pub(crate) fn udp(host_port: u16, container_port: u16) -> PublishedPort {
     PublishedPort { protocol: Protocol::Udp, ..tcp(host_port, container_port) }
 }
 
-pub fn on(host_ip: &str, port: PublishedPort) -> PublishedPort {
+pub(crate) fn on(host_ip: &str, port: PublishedPort) -> PublishedPort {
     PublishedPort { host_ip: Some(host_ip.parse().unwrap()), ..port }
 }

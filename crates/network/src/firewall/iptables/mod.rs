@@ -116,3 +116,8 @@ impl Shared {
         })
     }
 }
+
+/// The program that works here, by name.
+pub(crate) fn variant() -> Option<String> {
+    Tool::find(&["", "-legacy"]).ok().map(|tool| tool.name())
+}

@@ -30,6 +30,11 @@ impl Tool {
         Err(last)
     }
 
+    /// What is run to change rules.
+    pub(super) fn name(&self) -> String {
+        format!("iptables{}-restore", self.variant)
+    }
+
     /// Applies a text in the format of `iptables-restore`, keeping what it does not mention.
     pub(super) fn restore(&self, protocol: Protocol, text: &str) -> io::Result<()> {
         let mut command = self.command(protocol, "restore");

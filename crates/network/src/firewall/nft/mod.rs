@@ -3,6 +3,7 @@
 mod backend;
 mod diff;
 mod encode;
+mod list;
 mod model;
 mod resolver;
 mod ruleset;
@@ -10,4 +11,5 @@ mod text;
 mod transaction;
 
 pub(crate) use backend::{Nftables, touches};
+pub(crate) use list::forward_drops;
 pub(crate) use resolver::redirect_resolver;

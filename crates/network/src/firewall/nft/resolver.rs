@@ -16,11 +16,14 @@ const TABLE: &str = "berth_dns";
 const PORT: u16 = 53;
 const MANGLE: i32 = -150;
 
-/// Makes `server`:53 lead to `server`:`port` in the namespace of the calling thread, in place of an earlier
-/// redirection.
-pub(crate) fn redirect_resolver(server: Ipv4Addr, port: u16) -> io::Result<()> {
+/// Makes `server`:53 lead to `server`:`port` in the namespace of the calling thread. In a namespace that is not
+/// fresh an earlier redirection is replaced; there being none to remove saves a grace period of 10 ms.
+pub(crate) fn redirect_resolver(server: Ipv4Addr, port: u16, fresh: bool) -> io::Result<()> {
     let mut transaction = Transaction::new();
-    transaction.replace(&table(server, port));
+    match fresh {
+        true => transaction.add(&table(server, port)),
+        false => transaction.replace(&table(server, port)),
+    }
     Socket::netfilter()?.send(&mut transaction.finish())
 }
 

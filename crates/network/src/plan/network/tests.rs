@@ -97,7 +97,7 @@ fn addresses_of_the_request_must_be_inside_the_subnet() {
     assert!(with(&|s| s.gateway = Some("10.0.0.255".parse().unwrap())).contains("gateway 10.0.0.255"));
     assert!(with(&|s| s.ip_range = Some("10.0.0.0/16".parse().unwrap())).contains("ip_range 10.0.0.0/16"));
     assert!(
-        with(&|s| drop(s.auxiliary.insert("db".into(), "10.2.0.1".parse().unwrap())))
+        with(&|s| _ = s.auxiliary.insert("db".into(), "10.2.0.1".parse().unwrap()))
             .contains("aux address db 10.2.0.1")
     );
 }
