@@ -1,0 +1,25 @@
+//! Parameters and results of the engine's actions.
+
+mod archive;
+mod attach;
+mod container;
+mod exec;
+mod filter;
+mod image;
+mod logs;
+mod network;
+mod volume;
+
+pub use archive::{ArchiveStream, ByteSource, Change, ChangeKind, PathStat, PutOptions};
+pub use attach::{AttachOptions, Attachment};
+pub use container::{
+    Created, Exit, ProcessTable, Removal, RemoveOptions, StopOptions, UpdateRequest, WaitCondition, Waiter,
+};
+pub use exec::{ExecSpec, ExecStart};
+pub use filter::{
+    ContainerFilter, EventFilter, ImageFilter, LabelFilter, NetworkFilter, PruneFilter, VolumeFilter,
+};
+pub use image::{BootstrapProgress, BootstrapRequest, ImageRemoval, Problem};
+pub use logs::{LogLine, LogQuery, OutputStream};
+pub use network::{IpamPool, NetworkDriver, NetworkRequest};
+pub use volume::VolumeRequest;
