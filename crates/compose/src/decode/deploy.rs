@@ -82,7 +82,8 @@ fn restart_policy(cursor: &Cursor<'_>) -> Option<DeployRestart> {
         max_attempts: fields.integer("max_attempts"),
         window: fields.parse("window", Cursor::duration),
     };
-    fields.unsupported("window", "a container that runs for ten seconds counts as started");
+    fields.unsupported("delay", "the engine's own back-off is used");
+    fields.unsupported("window", "the engine's own back-off is used");
     fields.finish();
     Some(policy)
 }
