@@ -1,6 +1,7 @@
 //! `/proc/PID/stat`.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 /// The fields of `/proc/PID/stat` that are used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +19,10 @@ pub(crate) struct ProcStat {
 impl ProcStat {
     /// Reads the fields of a process.
     pub(crate) fn read(pid: i32) -> io::Result<Self> {
-        let text = std::fs::read(format!("/proc/{pid}/stat"))?;
-        Self::parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        // One read gets it whole.
+        let mut text = [0; 1024];
+        let length = File::open(format!("/proc/{pid}/stat"))?.read(&mut text)?;
+        Self::parse(&text[..length]).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
