@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of standard input read from a client at once.
 const INPUT_CHUNK: usize = 8 * 1024;
 
+/// More clients than these have to wait until others leave.
+const MANY_CLIENTS: usize = 500;
+
 /// Where the container is in its life.
 #[derive(Debug)]
 enum Phase {
@@ -171,7 +174,9 @@ impl Shim {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         };
         add(Source::Signals, self.signals.as_fd(), PollFlags::IN);
-        add(Source::Listener, self.listener.as_fd(), PollFlags::IN);
+        if self.clients.len() < MANY_CLIENTS {
+            add(Source::Listener, self.listener.as_fd(), PollFlags::IN);
+        }
         if !self.is_held_back() {
             for stream in [StreamName::Stdout, StreamName::Stderr] {
                 if let Some(fd) = self.output.source(stream) {
@@ -236,7 +241,8 @@ impl Shim {
         if flags.contains(PollFlags::OUT) {
             client.flush();
         }
-        if !flags.intersects(PollFlags::IN | PollFlags::HUP) || !self.input.has_room() {
+        let must_wait = client.is_attached() && !self.input.has_room();
+        if must_wait || !flags.intersects(PollFlags::IN | PollFlags::HUP) {
             return;
         }
         let mut buffer = [0; INPUT_CHUNK];

@@ -116,6 +116,18 @@ impl Fixture {
         self
     }
 
+    /// Puts so many more layers, with names as long as digests, on top of the first one.
+    pub(crate) fn with_layers(mut self, count: usize) -> Self {
+        let Kind::Init(init) = &mut self.config.kind else { unreachable!("a fixture is a container") };
+        let Rootfs::Overlay { lower, .. } = &mut init.rootfs else { unreachable!("a fixture has layers") };
+        for n in 0..count {
+            let name = format!("{n:064x}");
+            std::fs::create_dir(self.dir.join("layers").join(&name)).unwrap();
+            lower.insert(0, name.into());
+        }
+        self
+    }
+
     /// The log's texts of a stream, joined.
     pub(crate) fn logged(&self, stream: StreamName) -> String {
         let text = std::fs::read_to_string(&self.config.log.as_ref().unwrap().path).unwrap();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use container::client::{ClientError, Found, destroy, find};
 use container::protocol::{FailureKind, Request};
+use oci_spec::runtime::LinuxNamespaceType;
 
 use crate::Test;
 use crate::fixture::{Fixture, Maker, Running};
@@ -25,6 +26,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_process_is_started_once", a_process_is_started_once),
     ("running_out_of_memory_is_told", running_out_of_memory_is_told),
     ("an_idle_shim_is_small", an_idle_shim_is_small),
+    ("many_layers_are_one_root", many_layers_are_one_root),
+    ("without_a_pid_namespace_nothing_is_left_either", without_a_pid_namespace_nothing_is_left_either),
 ];
 
 fn the_exit_code_is_the_programs(maker: Maker) {
@@ -171,4 +174,21 @@ fn an_idle_shim_is_small(maker: Maker) {
     let private = running.private_memory();
     running.kill();
     assert!(private < 1024, "an idle shim has {private} KiB of its own");
+}
+
+fn many_layers_are_one_root(maker: Maker) {
+    let fixture = Fixture::new(maker, &["exit", "0"]).with_layers(200);
+    assert_eq!(fixture.run().exit_code, 0);
+}
+
+fn without_a_pid_namespace_nothing_is_left_either(maker: Maker) {
+    let mut fixture = Fixture::new(maker, &["orphan"]);
+    let linux = fixture.spec().linux_mut().as_mut().unwrap();
+    let others = linux.namespaces().clone().unwrap();
+    let others = others.into_iter().filter(|one| one.typ() != LinuxNamespaceType::Pid).collect();
+    linux.set_namespaces(Some(others));
+    let running = fixture.create();
+    let cgroup = running.state.cgroup.clone().unwrap();
+    assert_eq!(running.start().wait().exit_code, 0);
+    assert!(cgroup.procs().map_or(true, |left| left.is_empty()));
 }
