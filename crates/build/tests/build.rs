@@ -324,3 +324,23 @@ fn commands_see_the_environment_the_user_and_the_directory() {
     assert_eq!(step.mounts, [build::RunMount::Tmpfs { target: "/w/t".into(), size: Some(1 << 20) }]);
     assert_eq!(step.lower_dirs.len(), 1);
 }
+
+#[test]
+fn mounts_of_files_decide_and_caches_do_not() {
+    let mut bench = simple();
+    let text = "FROM scratch\nRUN --mount=target=/src,source=dir --mount=type=cache,target=/c,uid=5 true\n\
+                RUN --mount=type=cache,target=/c --mount=target=/one,source=a,rw true\n";
+    bench.build(text);
+    let mounts =
+        bench.runner.steps.lock().unwrap().iter().map(|step| step.mounts.clone()).collect::<Vec<_>>();
+    let build::RunMount::Bind { source: cache, read_only: false, .. } = &mounts[0][1] else { panic!() };
+    assert_eq!(owner_and_mode(cache), (5, 0, 0o755));
+    assert_eq!(mounts[1][0], mounts[0][1]);
+    let build::RunMount::Bind { source, target, read_only: false } = &mounts[1][1] else { panic!() };
+    assert!(target == "/one" && source.ends_with("a"));
+    assert_eq!(bench.build(text).cached, 2);
+    fs::write(cache.join("kept"), "").unwrap();
+    bench.write("dir/b", "changed");
+    assert_eq!(bench.build(text).cached, 1);
+    bench.assert_tidy();
+}

@@ -259,6 +259,17 @@ fn write(
 ) -> Result<(), StepError> {
     let path = upper.path();
     let root = Root::open(&path).map_err(|source| scratch_error("open", &path, source))?;
+    write_to(builder, root, trees, plan, facts)
+}
+
+/// Writes a plan to an empty directory.
+pub(super) fn write_to(
+    builder: &StageBuilder<'_, '_>,
+    root: Root,
+    trees: &[&Tree],
+    plan: &[Planned],
+    facts: &[Option<Facts>],
+) -> Result<(), StepError> {
     let (now, cancel) = (builder.session.now.unix_timestamp(), &builder.session.request.cancel);
     Ok(Writer { upper: root, trees, now, cancel }.run(plan, facts)?)
 }

@@ -3,6 +3,7 @@
 mod copy;
 mod layer;
 mod metadata;
+mod mounts;
 mod output;
 mod report;
 mod run;

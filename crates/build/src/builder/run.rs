@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::layer::{self, Upper, scratch_error};
+use super::mounts::{self, Prepared};
 use super::output::Output;
 use super::report::Step;
 use super::stage::{Outcome, StageBuilder, failed};
 use super::stubs;
-use crate::dockerfile::{Command, Heredoc, MountFlag, MountKind, Run, Security};
+use crate::dockerfile::{Command, Heredoc, Run, Security};
 use crate::error::{BuildError, Excerpt, StepError};
 use crate::runner::{RunMount, RunStep, RunnerError};
 use crate::tree::Tree;
@@ -34,14 +35,18 @@ pub(super) fn run(
     let script = script(builder, run);
     let base = Tree::overlay(&session.lower_dirs(&builder.state.layers))
         .map_err(|source| fail(scratch_error("open the layers beneath", session.store.root(), source)))?;
-    let key = key(builder, run, &script);
+    let prepared = mounts::prepare(builder, &run.mounts, at)?;
+    let key = key(builder, run, &script, &prepared);
     let created_by = format!("RUN {}", script.argv.join(" "));
     if let Some(record) = layer::cached(session, &key) {
         return Ok(Outcome::Layer { created_by, record, cached: true });
     }
     let upper = layer::begin(session, &base).map_err(fail)?;
-    let request = request(builder, run, &script, &upper).map_err(fail)?;
+    let mut mounts = mounts::make(builder, &prepared, &upper).map_err(fail)?;
+    let mounted = std::mem::take(&mut mounts.mounts);
+    let request = request(builder, run, &script, &upper, mounted).map_err(fail)?;
     execute(builder, &request, step, at)?;
+    drop(mounts);
     let targets = request.mounts.iter().map(|mount| match mount {
         RunMount::Bind { target, .. } | RunMount::Tmpfs { target, .. } => target.as_str(),
     });
@@ -52,17 +57,10 @@ pub(super) fn run(
 }
 
 fn supported(run: &Run) -> Result<(), StepError> {
-    if run.security == Security::Insecure {
-        return Err(StepError::Unsupported("RUN --security=insecure"));
+    match run.security {
+        Security::Sandbox => Ok(()),
+        Security::Insecure => Err(StepError::Unsupported("RUN --security=insecure")),
     }
-    let unsupported = run.mounts.iter().find_map(|mount| match mount.kind {
-        MountKind::Tmpfs => None,
-        MountKind::Bind => Some("RUN --mount=type=bind"),
-        MountKind::Cache => Some("RUN --mount=type=cache"),
-        MountKind::Secret => Some("RUN --mount=type=secret"),
-        MountKind::Ssh => Some("RUN --mount=type=ssh"),
-    });
-    unsupported.map_or(Ok(()), |what| Err(StepError::Unsupported(what)))
 }
 
 /// Puts the here-documents where they belong: the whole command may be one, or the shell reads them itself.
@@ -88,7 +86,7 @@ fn script(builder: &StageBuilder<'_, '_>, run: &Run) -> Script {
     }
 }
 
-fn key(builder: &StageBuilder<'_, '_>, run: &Run, script: &Script) -> image::Digest {
+fn key(builder: &StageBuilder<'_, '_>, run: &Run, script: &Script, mounts: &[Prepared<'_>]) -> image::Digest {
     let (session, state) = (builder.session, &builder.state);
     let mut hasher = layer::key(session, state, "run");
     hasher.list(&script.argv);
@@ -97,7 +95,7 @@ fn key(builder: &StageBuilder<'_, '_>, run: &Run, script: &Script) -> image::Dig
     hasher.text(&state.image.config.working_dir);
     hasher.text(&state.image.config.user);
     hasher.text(run.network.unwrap_or(session.request.network).as_str());
-    hasher.list(run.mounts.iter().map(|mount| format!("{mount:?}")));
+    mounts::add_to_key(&mut hasher, mounts);
     hasher.list(session.request.extra_hosts.iter().map(|(name, address)| format!("{name}={address}")));
     hasher.finish()
 }
@@ -107,10 +105,10 @@ fn request(
     run: &Run,
     script: &Script,
     upper: &Upper,
+    mut mounts: Vec<RunMount>,
 ) -> Result<RunStep, StepError> {
     let (session, state) = (builder.session, &builder.state);
     let config = &state.image.config;
-    let mut mounts = run.mounts.iter().map(|mount| tmpfs(builder, mount)).collect::<Result<Vec<_>, _>>()?;
     mounts.extend(script.file.as_ref().map(|file| script_mount(upper, file)).transpose()?);
     Ok(RunStep {
         lower_dirs: session.lower_dirs(&state.layers),
@@ -126,14 +124,6 @@ fn request(
         mounts,
         cancel: session.request.cancel.clone(),
     })
-}
-
-fn tmpfs(builder: &StageBuilder<'_, '_>, mount: &MountFlag) -> Result<RunMount, StepError> {
-    let escape = builder.session.file.directives.escape;
-    let target = builder.state.expand(mount.target.as_deref().unwrap_or_default(), escape)?;
-    let cwd = &builder.state.image.config.working_dir;
-    let target = if target.starts_with('/') { target } else { format!("{cwd}/{target}") };
-    Ok(RunMount::Tmpfs { target, size: mount.size })
 }
 
 fn script_mount(upper: &Upper, (name, content): &(String, String)) -> Result<RunMount, StepError> {
