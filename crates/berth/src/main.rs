@@ -1,11 +1,22 @@
 #![forbid(unsafe_code)]
-//! The `berth` command.
+//! The `berth` command: one binary whose roles are subcommands.
+//!
+//! `main` only chooses the role. Everything but the engine is a client of the engine's socket.
 
+mod cli;
+mod client;
+mod daemon;
+mod failure;
+mod output;
 mod terminal;
+mod verbs;
 
-fn main() {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     // Before anything that a shim must not have: threads, signal handlers, memory.
-    if std::env::args_os().nth(1).is_some_and(|role| role == "shim") {
-        container::shim::main();
+    match std::env::args_os().nth(1) {
+        Some(role) if role == "shim" => container::shim::main(),
+        _ => cli::main(),
     }
 }

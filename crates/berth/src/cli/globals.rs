@@ -1,0 +1,208 @@
+//! Settings that hold for every command, from flags and environment.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::client::Client;
+use crate::failure::Failure;
+
+/// Where the engine keeps its state unless told otherwise.
+const DEFAULT_ROOT: &str = "/var/lib/berth";
+/// Where the engine keeps its socket and other runtime files unless told otherwise.
+const DEFAULT_RUN: &str = "/run/berth";
+
+/// The settings that hold for every command.
+#[derive(Debug, Clone)]
+pub(crate) struct Globals {
+    /// Directory of the engine's state.
+    pub(crate) root: PathBuf,
+    /// Directory of the engine's runtime files.
+    pub(crate) run: PathBuf,
+    /// The engine's socket.
+    pub(crate) socket: PathBuf,
+    /// Whether an engine may be started when nothing answers on the socket: not when the
+    /// socket was named by hand, for then it is somebody else's to start.
+    pub(crate) start_engine: bool,
+    /// Log filter for the engine: `error`, `warn`, `info`, `debug` or `trace`.
+    pub(crate) log_level: Option<String>,
+    /// Which project is meant.
+    pub(crate) project: ProjectFlags,
+}
+
+/// Flags that choose a project, as Compose has them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProjectFlags {
+    /// `-f`: compose files, in order.
+    pub(crate) files: Vec<String>,
+    /// `-p`: the project's name.
+    pub(crate) name: Option<String>,
+    /// `--project-directory`.
+    pub(crate) directory: Option<PathBuf>,
+    /// `--profile`.
+    pub(crate) profiles: Vec<String>,
+    /// `--env-file`.
+    pub(crate) env_files: Vec<PathBuf>,
+}
+
+/// The form in which a command was given: decides what its names mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `berth VERB`: Docker's meaning; what Docker would refuse is looked up in the project of
+    /// the current directory.
+    Plain,
+    /// `berth container VERB` and the like: Docker's meaning only.
+    Host,
+    /// `berth compose VERB`: Compose's meaning only.
+    Project,
+}
+
+/// What a running command knows: its settings, its form, the engine.
+pub(crate) struct Context {
+    /// The settings.
+    pub(crate) globals: Globals,
+    /// The form the command was given in.
+    pub(crate) form: Form,
+    /// The engine, connected on first use.
+    pub(crate) engine: Client,
+}
+
+impl Context {
+    /// A context that has not talked to the engine yet.
+    pub(crate) fn new(globals: Globals, form: Form) -> Context {
+        let engine = Client::new(&globals);
+        Context { globals, form, engine }
+    }
+}
+
+/// The flags of every command, added to the root.
+pub(crate) fn global_args(command: Command) -> Command {
+    let path = |id: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(id).long(id).value_name(value).help(help).global(true).help_heading("Global options")
+    };
+    command
+        .arg(path(
+            "root",
+            "DIR",
+            "Where the engine keeps its state [default: /var/lib/berth, env BERTH_ROOT]",
+        ))
+        .arg(path("run", "DIR", "Where the engine keeps its socket [default: /run/berth, env BERTH_RUN]"))
+        .arg(path("host", "SOCKET", "Socket of an engine that runs already [env BERTH_HOST]").short('H'))
+        .arg(path("log-level", "LEVEL", "What the engine logs: error, warn, info, debug, trace"))
+}
+
+/// The flags that choose a project, added to the root and to `berth compose`.
+pub(crate) fn project_args(command: Command) -> Command {
+    let heading = "Project options";
+    command
+        .arg(
+            Arg::new("file")
+                .short('f')
+                .long("file")
+                .value_name("FILE")
+                .action(ArgAction::Append)
+                .help("Compose file; may be given several times, `-` is standard input")
+                .help_heading(heading),
+        )
+        .arg(
+            Arg::new("project-name")
+                .short('p')
+                .long("project-name")
+                .value_name("NAME")
+                .help("Name of the project")
+                .help_heading(heading),
+        )
+        .arg(
+            Arg::new("project-directory")
+                .long("project-directory")
+                .value_name("DIR")
+                .help("What relative paths in the file are relative to")
+                .help_heading(heading),
+        )
+        .arg(
+            Arg::new("profile")
+                .long("profile")
+                .value_name("NAME")
+                .action(ArgAction::Append)
+                .help("Also the services of this profile")
+                .help_heading(heading),
+        )
+        .arg(
+            Arg::new("env-file")
+                .long("env-file")
+                .value_name("FILE")
+                .action(ArgAction::Append)
+                .help("Variables for interpolation, instead of `.env`")
+                .help_heading(heading),
+        )
+}
+
+impl Globals {
+    /// Settings from the parsed root command and the environment.
+    ///
+    /// # Errors
+    /// A host that is not a Unix socket is refused.
+    pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Globals, Failure> {
+        let root = setting(matches, "root", "BERTH_ROOT").unwrap_or_else(|| DEFAULT_ROOT.into());
+        let run = setting(matches, "run", "BERTH_RUN").unwrap_or_else(|| DEFAULT_RUN.into());
+        let (root, run) = (absolute(&root)?, absolute(&run)?);
+        let host = setting(matches, "host", "BERTH_HOST").map(|h| host_socket(&h)).transpose()?;
+        let own = run.join("berth.sock");
+        let start_engine = host.as_ref().is_none_or(|h| *h == own);
+        let log_level = matches.get_one::<String>("log-level").cloned();
+        let socket = host.unwrap_or(own);
+        Ok(Globals {
+            root,
+            run,
+            socket,
+            start_engine,
+            log_level,
+            project: ProjectFlags::from_matches(matches),
+        })
+    }
+}
+
+impl ProjectFlags {
+    /// The project flags of one command level.
+    pub(crate) fn from_matches(matches: &ArgMatches) -> ProjectFlags {
+        let many = |id: &str| -> Vec<String> {
+            matches.get_many::<String>(id).map(|v| v.cloned().collect()).unwrap_or_default()
+        };
+        ProjectFlags {
+            files: many("file"),
+            name: matches.get_one::<String>("project-name").cloned(),
+            directory: matches.get_one::<String>("project-directory").map(PathBuf::from),
+            profiles: many("profile"),
+            env_files: many("env-file").into_iter().map(PathBuf::from).collect(),
+        }
+    }
+
+    /// Adds the flags given at a deeper level, which win where only one can be.
+    pub(crate) fn extend(&mut self, deeper: ProjectFlags) {
+        self.files.extend(deeper.files);
+        self.profiles.extend(deeper.profiles);
+        self.env_files.extend(deeper.env_files);
+        self.name = deeper.name.or(self.name.take());
+        self.directory = deeper.directory.or(self.directory.take());
+    }
+}
+
+fn setting(matches: &ArgMatches, flag: &str, variable: &str) -> Option<String> {
+    matches
+        .get_one::<String>(flag)
+        .cloned()
+        .or_else(|| env::var(variable).ok().filter(|value| !value.is_empty()))
+}
+
+fn absolute(path: &str) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|e| Failure::new(format!("cannot resolve the path {path:?}: {e}")))
+}
+
+fn host_socket(host: &str) -> Result<PathBuf, Failure> {
+    let path = host.strip_prefix("unix://").unwrap_or(host);
+    if path.contains("://") {
+        return Err(Failure::new(format!("unsupported host {host:?}: only unix:// sockets are spoken to")));
+    }
+    absolute(path).map(|p| Path::new(&p).to_path_buf())
+}

@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! The subset of Go's `text/template` that `--format` and `inspect -f` speak, over JSON values.
