@@ -11,8 +11,11 @@
 //! - one for each container that waits for its restart policy's delay;
 //! - a thread that flushes the journal.
 
+mod archive;
+mod building;
 mod containers;
 mod disk;
+pub mod doctor;
 mod engine;
 mod error;
 pub mod event;
@@ -39,6 +42,7 @@ mod state;
 mod system;
 mod volumes;
 
+pub use building::BuildProgress;
 pub use engine::{Engine, EngineConfig, OpenError};
 pub use error::{EngineError, ErrorKind, StartFailure};
 pub use feed::Feed;

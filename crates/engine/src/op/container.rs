@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use tokio::sync::oneshot;
 
 use crate::id::ContainerId;

@@ -1,0 +1,190 @@
+//! Requests about containers.
+
+use super::{ContainerAction, filters};
+use crate::{
+    action::Action,
+    convert,
+    error::BadRequest,
+    input::{Input, Query},
+    routes::{Table, routes},
+};
+use bollard_stubs::models::{ContainerUpdateBody, HostConfig};
+use engine::{
+    op::{AttachOptions, LogQuery, PutOptions, RemoveOptions, StopOptions, UpdateRequest, WaitCondition},
+    spec::{ContainerName, Signal},
+};
+use std::path::PathBuf;
+
+pub(crate) const ROUTES: Table = routes! {
+    GET "/containers/json" None => list;
+    POST "/containers/create" Document => create;
+    POST "/containers/prune" None => |input| done(ContainerAction::Prune(filters::prune(&input.query)?));
+    GET "/containers/{id}/json" None => |input| done(ContainerAction::Inspect {
+        id: input.param(0), size: input.query.flag("size") });
+    GET "/containers/{id}/top" None => top;
+    GET "/containers/{id}/logs" None => logs;
+    GET "/containers/{id}/changes" None => |input| done(ContainerAction::Changes { id: input.param(0) });
+    GET "/containers/{id}/export" None => |input| done(ContainerAction::Export { id: input.param(0) });
+    GET "/containers/{id}/stats" None => stats;
+    POST "/containers/{id}/resize" None => resize;
+    POST "/containers/{id}/start" Document => |input| done(ContainerAction::Start { id: input.param(0) });
+    POST "/containers/{id}/stop" None => |input| done(ContainerAction::Stop {
+        id: input.param(0), options: stop_options(&input.query)? });
+    POST "/containers/{id}/restart" None => |input| done(ContainerAction::Restart {
+        id: input.param(0), options: stop_options(&input.query)? });
+    POST "/containers/{id}/kill" None => kill;
+    POST "/containers/{id}/update" Document => update;
+    POST "/containers/{id}/rename" None => rename;
+    POST "/containers/{id}/pause" None => |input| done(ContainerAction::Pause { id: input.param(0) });
+    POST "/containers/{id}/unpause" None => |input| done(ContainerAction::Unpause { id: input.param(0) });
+    POST "/containers/{id}/attach" None => attach;
+    POST "/containers/{id}/wait" None => wait;
+    DELETE "/containers/{id}" None => |input| done(ContainerAction::Remove {
+        id: input.param(0),
+        options: RemoveOptions { force: input.query.flag("force"), volumes: input.query.flag("v") } });
+    HEAD "/containers/{id}/archive" None => |input| done(ContainerAction::ArchiveStat {
+        id: input.param(0), path: path(&input.query)? });
+    GET "/containers/{id}/archive" None => |input| done(ContainerAction::ArchiveGet {
+        id: input.param(0), path: path(&input.query)? });
+    PUT "/containers/{id}/archive" Stream => archive_put;
+};
+
+fn done(action: ContainerAction) -> Result<Action, BadRequest> {
+    Ok(Action::Container(Box::new(action)))
+}
+
+fn list(input: Input) -> Result<Action, BadRequest> {
+    done(ContainerAction::List(filters::containers(&input.query)?))
+}
+
+fn create(input: Input) -> Result<Action, BadRequest> {
+    let spec = convert::create::container_spec(
+        input.query.get("name"),
+        input.query.owned("platform"),
+        input.json()?,
+    )?;
+    done(ContainerAction::Create(Box::new(spec)))
+}
+
+fn top(input: Input) -> Result<Action, BadRequest> {
+    let arguments = input.query.get("ps_args").unwrap_or_default().split_whitespace();
+    done(ContainerAction::Top { id: input.param(0), ps_args: arguments.map(str::to_owned).collect() })
+}
+
+fn logs(input: Input) -> Result<Action, BadRequest> {
+    let query = &input.query;
+    let (stdout, stderr) = (query.flag("stdout"), query.flag("stderr"));
+    if !stdout && !stderr {
+        return Err(BadRequest::field("stdout", "you must choose at least one stream: stdout, stderr"));
+    }
+    let tail = query.get("tail").filter(|tail| *tail != "all");
+    done(ContainerAction::Logs {
+        id: input.param(0),
+        timestamps: query.flag("timestamps"),
+        query: LogQuery {
+            stdout,
+            stderr,
+            follow: query.flag("follow"),
+            // Docker's tools read anything but a number of lines as "all".
+            tail: tail.and_then(|tail| tail.parse().ok()),
+            since: filters::time(query, "since")?,
+            until: filters::time(query, "until")?,
+        },
+    })
+}
+
+fn stats(input: Input) -> Result<Action, BadRequest> {
+    done(ContainerAction::Stats {
+        id: input.param(0),
+        stream: input.query.flag_or("stream", true),
+        one_shot: input.query.flag("one-shot"),
+    })
+}
+
+/// The size of a terminal: `h` and `w`.
+pub(crate) fn terminal_size(query: &Query) -> Result<(u16, u16), BadRequest> {
+    let columns = query.number("w")?.unwrap_or_default();
+    let rows = query.number("h")?.unwrap_or_default();
+    Ok((columns, rows))
+}
+
+fn resize(input: Input) -> Result<Action, BadRequest> {
+    let (columns, rows) = terminal_size(&input.query)?;
+    done(ContainerAction::Resize { id: input.param(0), columns, rows })
+}
+
+fn signal(query: &Query) -> Result<Option<Signal>, BadRequest> {
+    let parsed = query.get("signal").map(Signal::parse).transpose();
+    parsed.map_err(|error| BadRequest::field("signal", error.to_string()))
+}
+
+fn stop_options(query: &Query) -> Result<StopOptions, BadRequest> {
+    Ok(StopOptions { signal: signal(query)?, timeout: query.number("t")? })
+}
+
+fn kill(input: Input) -> Result<Action, BadRequest> {
+    let signal = signal(&input.query)?.unwrap_or(Signal::KILL);
+    done(ContainerAction::Kill { id: input.param(0), signal })
+}
+
+fn update(input: Input) -> Result<Action, BadRequest> {
+    let body: ContainerUpdateBody = input.json()?;
+    let as_json = serde_json::to_value(body).map_err(BadRequest::Body)?;
+    let mut host: HostConfig = serde_json::from_value(as_json).map_err(BadRequest::Body)?;
+    let restart =
+        host.restart_policy.is_some().then(|| convert::create::restart_policy(&host)).transpose()?;
+    host.restart_policy = None;
+    let request = UpdateRequest { resources: convert::create::resources_of(&host)?, restart };
+    done(ContainerAction::Update { id: input.param(0), request: Box::new(request) })
+}
+
+fn rename(input: Input) -> Result<Action, BadRequest> {
+    let name = ContainerName::parse(input.query.get("name").unwrap_or_default());
+    let name = name.map_err(|error| BadRequest::field("name", error.to_string()))?;
+    done(ContainerAction::Rename { id: input.param(0), name })
+}
+
+fn attach(input: Input) -> Result<Action, BadRequest> {
+    let query = &input.query;
+    done(ContainerAction::Attach {
+        id: input.param(0),
+        options: AttachOptions {
+            stdin: query.flag("stdin"),
+            stdout: query.flag("stdout"),
+            stderr: query.flag("stderr"),
+        },
+        logs: query.flag("logs"),
+        stream: query.flag("stream"),
+        detach_keys: query.owned("detachKeys"),
+        upgrade: input.upgrade.ok_or(BadRequest::NoUpgrade)?,
+    })
+}
+
+fn wait(input: Input) -> Result<Action, BadRequest> {
+    let condition = match input.query.get("condition").unwrap_or_default() {
+        "" | "not-running" => WaitCondition::NotRunning,
+        "next-exit" => WaitCondition::NextExit,
+        "removed" => WaitCondition::Removed,
+        other => {
+            let reason = format!("{other:?} is none of not-running, next-exit, removed");
+            return Err(BadRequest::field("condition", reason));
+        }
+    };
+    done(ContainerAction::Wait { id: input.param(0), condition })
+}
+
+fn path(query: &Query) -> Result<PathBuf, BadRequest> {
+    query.get("path").map(PathBuf::from).ok_or_else(|| BadRequest::field("path", "must be given"))
+}
+
+fn archive_put(mut input: Input) -> Result<Action, BadRequest> {
+    done(ContainerAction::ArchivePut {
+        id: input.param(0),
+        path: path(&input.query)?,
+        options: PutOptions {
+            no_overwrite_dir_non_dir: input.query.flag("noOverwriteDirNonDir"),
+            copy_uid_gid: input.query.flag("copyUIDGID"),
+        },
+        body: input.take_stream()?,
+    })
+}

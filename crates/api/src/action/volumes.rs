@@ -1,0 +1,80 @@
+//! Volumes.
+
+use super::{
+    Action,
+    containers::{Filters, prune},
+};
+use crate::{
+    convert,
+    error::BadRequest,
+    input::Query,
+    reply::{self, Reply},
+    routes::{Table, routes},
+};
+use bollard_stubs::models::{VolumeListResponse, VolumePruneResponse};
+use engine::{
+    Engine, EngineError,
+    op::{PruneFilter, VolumeFilter, VolumeRequest},
+};
+use hyper::StatusCode;
+
+/// What can be asked of volumes.
+#[derive(Debug)]
+pub(crate) enum VolumeAction {
+    List(VolumeFilter),
+    Create(Box<VolumeRequest>),
+    Inspect { name: String },
+    Remove { name: String, force: bool },
+    Prune(PruneFilter),
+}
+
+pub(crate) const ROUTES: Table = routes! {
+    GET "/volumes" None => |input| Ok(Action::Volume(VolumeAction::List(filter(&input.query)?)));
+    POST "/volumes/create" Document => |input| Ok(Action::Volume(VolumeAction::Create(Box::new(
+        convert::volume::request(input.json_or_default()?)?))));
+    POST "/volumes/prune" None => |input| Ok(Action::Volume(VolumeAction::Prune(prune(&input.query)?)));
+    GET "/volumes/{name}" None => |input| Ok(Action::Volume(VolumeAction::Inspect { name: input.param(0) }));
+    DELETE "/volumes/{name}" None => |input| Ok(Action::Volume(VolumeAction::Remove {
+        name: input.param(0), force: input.query.flag("force") }));
+};
+
+fn filter(query: &Query) -> Result<VolumeFilter, BadRequest> {
+    let mut filters = Filters::of(query)?;
+    let filter = VolumeFilter {
+        names: filters.take("name"),
+        labels: filters.labels("label"),
+        drivers: filters.take("driver"),
+        dangling: filters.flag("dangling")?,
+    };
+    filters.finish()?;
+    Ok(filter)
+}
+
+pub(crate) async fn execute(engine: &Engine, action: VolumeAction) -> Result<Reply, EngineError> {
+    match action {
+        VolumeAction::List(filter) => {
+            let found = engine.volumes(&filter).await?;
+            Ok(reply::json(&VolumeListResponse {
+                volumes: Some(found.iter().map(convert::volume::inspect).collect()),
+                warnings: Some(Vec::new()),
+            }))
+        }
+        VolumeAction::Create(request) => {
+            let volume = engine.volume_create(*request).await?;
+            Ok(reply::json_with(StatusCode::CREATED, &convert::volume::inspect(&volume)))
+        }
+        VolumeAction::Inspect { name } => {
+            Ok(reply::json(&convert::volume::inspect(&engine.volume(&name).await?)))
+        }
+        VolumeAction::Remove { name, force } => {
+            engine.volume_remove(&name, force).await.map(|()| reply::no_content())
+        }
+        VolumeAction::Prune(filter) => {
+            let removal = engine.prune_volumes(&filter).await?;
+            Ok(reply::json(&VolumePruneResponse {
+                volumes_deleted: Some(removal.removed),
+                space_reclaimed: Some(convert::signed(removal.reclaimed)),
+            }))
+        }
+    }
+}

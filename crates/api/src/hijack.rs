@@ -1,0 +1,141 @@
+//! Taken-over connections: after the reply's head the connection carries a container's streams.
+
+use crate::reply::{Reply, empty};
+use container::detach::DetachKeys;
+use engine::EngineError;
+use hyper::{
+    HeaderMap, StatusCode, header,
+    header::HeaderValue,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use std::io;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, copy, split},
+    net::{UnixStream, unix::OwnedWriteHalf},
+};
+
+const INPUT_BUFFER: usize = 4096;
+
+/// How the stream is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Bytes of a terminal.
+    Raw,
+    /// Docker's 8-byte headers before each piece of stdout or stderr.
+    Multiplexed,
+}
+
+impl Framing {
+    /// The framing of a container with or without a terminal.
+    pub(crate) fn of(tty: bool) -> Self {
+        if tty { Framing::Raw } else { Framing::Multiplexed }
+    }
+
+    /// The media type clients tell the framing by.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Framing::Raw => "application/vnd.docker.raw-stream",
+            Framing::Multiplexed => "application/vnd.docker.multiplexed-stream",
+        }
+    }
+}
+
+/// The `101 UPGRADED` reply after which the stream begins.
+pub(crate) fn switching(framing: Framing) -> Reply {
+    let mut reply = empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers: &mut HeaderMap = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.content_type()));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("tcp"));
+    reply
+}
+
+/// The detach keys of a stream; only terminals have them.
+pub(crate) fn detach_keys(tty: bool, text: Option<&str>) -> Result<Option<DetachKeys>, EngineError> {
+    if !tty {
+        return Ok(None);
+    }
+    let keys = DetachKeys::parse(text.unwrap_or_default());
+    keys.map(Some).map_err(|error| EngineError::bad_parameter(error.to_string()))
+}
+
+/// The client's end of a taken-over connection.
+pub(crate) type Client = TokioIo<Upgraded>;
+
+/// Takes the connection over: `prepare` may write to the client and yields the container's stream, which is then
+/// joined with the connection.
+///
+/// The end of the client's input is passed on (half close) and does not end the output. The detach sequence, a
+/// client that goes away, or the end of the container's output ends both.
+pub(crate) async fn take_over<F>(upgrade: OnUpgrade, framing: Framing, keys: Option<DetachKeys>, prepare: F)
+where
+    F: AsyncFnOnce(&mut Client) -> io::Result<Option<UnixStream>>,
+{
+    let connection = match upgrade.await {
+        Ok(connection) => connection,
+        Err(error) => {
+            tracing::debug!(%error, "the client left before its stream began");
+            return;
+        }
+    };
+    let mut client = TokioIo::new(connection);
+    let ended = match prepare(&mut client).await {
+        Ok(Some(stream)) => join(client, stream, keys).await,
+        Ok(None) => client.shutdown().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, ?framing, "a stream ended early");
+    }
+}
+
+async fn join(client: Client, stream: UnixStream, keys: Option<DetachKeys>) -> io::Result<()> {
+    let (mut from_client, mut to_client) = split(client);
+    let (mut output, input) = stream.into_split();
+    let ended = {
+        let inbound = pass_input(&mut from_client, input, keys);
+        let outbound = copy(&mut output, &mut to_client);
+        tokio::pin!(inbound, outbound);
+        tokio::select! {
+            ended = &mut outbound => ended.map(drop),
+            ended = &mut inbound => match ended {
+                Ok(Inbound::Ended) => outbound.await.map(drop),
+                Ok(Inbound::Detached) => Ok(()),
+                Err(error) => Err(error),
+            },
+        }
+    };
+    to_client.shutdown().await?;
+    ended
+}
+
+enum Inbound {
+    Ended,
+    Detached,
+}
+
+async fn pass_input(
+    from: &mut (impl AsyncRead + Unpin),
+    mut to: OwnedWriteHalf,
+    keys: Option<DetachKeys>,
+) -> io::Result<Inbound> {
+    let Some(mut keys) = keys else {
+        copy(from, &mut to).await?;
+        to.shutdown().await?;
+        return Ok(Inbound::Ended);
+    };
+    let mut buffer = vec![0; INPUT_BUFFER];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if count == 0 {
+            to.shutdown().await?;
+            return Ok(Inbound::Ended);
+        }
+        let scanned = keys.scan(&buffer[..count]);
+        to.write_all(&scanned.input).await?;
+        if scanned.detached {
+            return Ok(Inbound::Detached);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The route table: method and path pattern to a parser.
+
+mod matching;
+
+pub(crate) use matching::{Found, Version, find};
+
+use crate::{action::Action, error::BadRequest, input::Input};
+use hyper::Method;
+
+/// How a route takes its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    /// The body, if any, is ignored.
+    None,
+    /// Read whole, up to [`crate::server::DOCUMENT_LIMIT`].
+    Document,
+    /// Handed to the action unread.
+    Stream,
+}
+
+/// One call of the API.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// Segments separated by `/`; `{name}` takes one segment, `{name...}` one or more.
+    pub(crate) pattern: &'static str,
+    pub(crate) body: BodyKind,
+    pub(crate) parse: fn(Input) -> Result<Action, BadRequest>,
+}
+
+/// The routes of one resource.
+pub(crate) type Table = &'static [Route];
+
+macro_rules! routes {
+    ($($method:ident $pattern:literal $body:ident => $parse:expr;)*) => {
+        &[$(crate::routes::Route {
+            method: hyper::Method::$method,
+            pattern: $pattern,
+            body: crate::routes::BodyKind::$body,
+            parse: $parse,
+        }),*]
+    };
+}
+pub(crate) use routes;
+
+/// All routes, resource by resource.
+pub(crate) fn tables() -> [Table; 8] {
+    use crate::action as a;
+    [
+        a::system::ROUTES,
+        a::containers::ROUTES,
+        a::exec::ROUTES,
+        a::images::ROUTES,
+        a::networks::ROUTES,
+        a::volumes::ROUTES,
+        a::build::ROUTES,
+        a::projects::ROUTES,
+    ]
+}

@@ -1,0 +1,156 @@
+//! The HTTP server on the Unix socket.
+
+use crate::{
+    action,
+    error::{BadRequest, bad_request, failure},
+    input::{Input, Payload, Query},
+    reply::Reply,
+    routes::{self, BodyKind, Found},
+};
+use bytes::{Bytes, BytesMut};
+use engine::Engine;
+use http_body_util::BodyExt as _;
+use hyper::{Request, StatusCode, body::Incoming, header, header::HeaderValue, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{convert::Infallible, future::Future, io, path::PathBuf, time::Duration};
+use tokio::net::{UnixListener, UnixStream};
+
+/// The newest API version that is spoken.
+pub const API_VERSION: &str = "1.47";
+
+/// The oldest API version that is accepted.
+pub const MIN_API_VERSION: &str = "1.24";
+
+const NEWEST: routes::Version = (1, 55);
+const OLDEST: routes::Version = (1, 24);
+
+/// The longest JSON body, in bytes. A compose project with many configs stays far below it.
+pub const DOCUMENT_LIMIT: usize = 16 << 20;
+
+const HEAD_LIMIT: usize = 256 << 10;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the socket cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The socket cannot be made.
+    #[error("cannot listen on {}", path.display())]
+    Listen {
+        /// The socket.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Serves the API on `listener` until `stop` completes; connections that are then open are dropped.
+///
+/// Guarantees: one slow or silent client never delays another; a request head must arrive within 30 seconds.
+pub async fn serve(engine: Engine, listener: UnixListener, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(tokio::spawn(connection(engine.clone(), stream))),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+}
+
+async fn connection(engine: Engine, stream: UnixStream) {
+    let service = service_fn(move |request| {
+        let engine = engine.clone();
+        async move { Ok::<_, Infallible>(answer(&engine, request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT)
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(engine: &Engine, request: Request<Incoming>) -> Reply {
+    let mut reply = route(engine, request).await;
+    let headers = reply.headers_mut();
+    headers.insert("api-version", HeaderValue::from_static(API_VERSION));
+    headers.insert("ostype", HeaderValue::from_static("linux"));
+    headers.insert(header::SERVER, HeaderValue::from_static(concat!("Berth/", env!("CARGO_PKG_VERSION"))));
+    reply
+}
+
+async fn route(engine: &Engine, request: Request<Incoming>) -> Reply {
+    let (version, found) = routes::find(request.method(), request.uri().path());
+    if let Some(problem) = version.and_then(version_problem) {
+        return failure(StatusCode::BAD_REQUEST, problem);
+    }
+    let (route, params) = match found {
+        Found::Route(route, params) => (route, params),
+        Found::Nothing => return failure(StatusCode::NOT_FOUND, "page not found"),
+        Found::OtherMethods(methods) => {
+            let allowed: Vec<String> = methods.iter().map(ToString::to_string).collect();
+            let message = format!("this path takes {}, not {}", allowed.join(", "), request.method());
+            return failure(StatusCode::METHOD_NOT_ALLOWED, message);
+        }
+    };
+    let input = match read(route, params, request).await {
+        Ok(input) => input,
+        Err(error) => return bad_request(&error),
+    };
+    match (route.parse)(input) {
+        Ok(action) => action::execute(engine, action).await,
+        Err(error) => bad_request(&error),
+    }
+}
+
+fn version_problem(version: routes::Version) -> Option<String> {
+    let (major, minor) = version;
+    if version < OLDEST {
+        return Some(format!(
+            "client version {major}.{minor} is too old. Minimum supported API version is {MIN_API_VERSION}, \
+             please upgrade your client to a newer version"
+        ));
+    }
+    (version > NEWEST).then(|| {
+        format!("client version {major}.{minor} is too new. Maximum supported API version is {API_VERSION}")
+    })
+}
+
+async fn read(
+    route: &routes::Route,
+    params: Vec<String>,
+    mut request: Request<Incoming>,
+) -> Result<Input, BadRequest> {
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+    let body = request.into_body();
+    let payload = match route.body {
+        BodyKind::None => Payload::None,
+        BodyKind::Stream => Payload::Stream(body),
+        BodyKind::Document => Payload::Document(collect(body).await?),
+    };
+    Ok(Input { params, query, payload, upgrade })
+}
+
+async fn collect(mut body: Incoming) -> Result<Bytes, BadRequest> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(BadRequest::Broken)?.into_data() else { continue };
+        if collected.len() + data.len() > DOCUMENT_LIMIT {
+            return Err(BadRequest::TooLong { limit: DOCUMENT_LIMIT });
+        }
+        collected.extend_from_slice(&data);
+    }
+    Ok(collected.freeze())
+}
