@@ -47,3 +47,32 @@ fn matching(payload: &[u8], ports: &BTreeSet<u16>) -> Option<(u8, Vec<u8>)> {
     let hit = i32::from(number) == libc::IPPROTO_UDP && ports.contains(&port);
     hit.then(|| (payload[0], tuple.to_vec()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::messages;
+
+    fn listed(protocol: u8, port: u16) -> Vec<u8> {
+        let mut batch = Batch::default();
+        batch.add("flow", 0x100, 0, &[libc::AF_INET as u8, 0, 0, 0], |a| {
+            a.nest(ORIGINAL, |a| {
+                a.nest(TUPLE_PROTOCOL, |a| {
+                    a.u8(PROTOCOL_NUMBER, protocol).bytes(DESTINATION_PORT, &port.to_be_bytes());
+                });
+            });
+        });
+        let all = batch.numbered(1).to_vec();
+        messages(&all).next().map(|message| message.payload.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn flows_of_datagrams_to_the_ports_are_chosen_and_no_others() {
+        let ports = BTreeSet::from([53]);
+        let (udp, tcp) = (libc::IPPROTO_UDP as u8, libc::IPPROTO_TCP as u8);
+        assert!(matching(&listed(udp, 53), &ports).is_some_and(|(family, _)| family == libc::AF_INET as u8));
+        assert!(matching(&listed(udp, 54), &ports).is_none());
+        assert!(matching(&listed(tcp, 53), &ports).is_none());
+        assert!(matching(&[2, 0], &ports).is_none());
+    }
+}

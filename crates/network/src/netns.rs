@@ -141,6 +141,15 @@ fn run_inside<T: Send>(
     })
 }
 
+/// Runs `work` on a thread in a namespace of its own, which is gone afterwards.
+pub(crate) fn run_in_new<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let enter = || sys::unshare_network().and_then(|()| work());
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, enter)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the helper thread panicked")))
+    })
+}
+
 fn handle_path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
 }

@@ -247,3 +247,14 @@ fn a_host_that_forwards_already_goes_on_as_it_did() {
     lab.network('a', "", |_| {});
     assert!(lab.other.tcp("198.51.100.2:80").is_some());
 }
+
+#[test]
+fn an_ipv6_network_works_where_the_host_has_ipv6_off_by_default() {
+    let lab = Lab::new();
+    lab.host.sh("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
+    let net = lab.network('a', "172.17.0.0/16 fd00:1::/64", |_| {});
+    let (one, two) = (lab.container(&net, "172.17.0.2"), lab.container(&net, "172.17.0.3"));
+    one.world.serve_tcp("[::]:80", "one");
+    assert_eq!(two.world.tcp("[fd00:1::2]:80").unwrap(), "one fd00:1::3");
+    assert_eq!(lab.host.tcp("[fd00:1::2]:80").unwrap(), "one fd00:1::1");
+}

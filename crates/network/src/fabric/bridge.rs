@@ -122,9 +122,7 @@ impl Inner {
 
     fn configure(&self, spec: &NetworkSpec, bridge: Bridge) -> Result<(), Failed> {
         let name = spec.bridge.as_str();
-        if spec.ipv6().is_none() {
-            sysctl::without_ipv6(name);
-        }
+        sysctl::set_ipv6(name, spec.ipv6().is_some()).map_err(step("set IPv6 on the bridge"))?;
         if spec.ipv4().is_some() && !spec.internal {
             sysctl::allow_loopback(name).map_err(step("allow 127.0.0.1 to reach published ports"))?;
         }

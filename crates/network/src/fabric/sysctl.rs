@@ -16,9 +16,13 @@ pub(super) fn allow_loopback(bridge: &str) -> io::Result<()> {
     set(&format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), "1")
 }
 
-/// Switches IPv6 off on a bridge without an IPv6 subnet. Best effort: a kernel without IPv6 has nothing to switch off.
-pub(super) fn without_ipv6(bridge: &str) {
-    let _ = set(&format!("/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6"), "1");
+/// Switches IPv6 on or off on a bridge, whatever the host's default is.
+pub(super) fn set_ipv6(bridge: &str, on: bool) -> io::Result<()> {
+    match set(&format!("/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6"), if on { "0" } else { "1" }) {
+        // A kernel without IPv6 has nothing to switch off.
+        Err(error) if !on && error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Switches forwarding on where a network needs it. When IPv4 forwarding was off, the result names the interfaces

@@ -55,7 +55,10 @@ impl Firewall {
             FirewallChoice::Nftables => nftables(),
             FirewallChoice::Iptables => iptables(&["", "-nft"]),
             FirewallChoice::IptablesLegacy => iptables(&["-legacy"]),
-            FirewallChoice::Auto => nftables().or_else(|_| iptables(&["", "-legacy"])),
+            FirewallChoice::Auto => {
+                let complete = nftables().and_then(|nftables| nft::try_out().map(|()| nftables));
+                complete.or_else(|_| iptables(&["", "-legacy"]))
+            }
         }
     }
 

@@ -30,7 +30,8 @@ pub struct NetworkSpec {
     /// MTU asked for; `None` takes the uplink's when the bridge is made.
     #[serde(default)]
     pub mtu: Option<u32>,
-    /// Host address for ports published without one (`com.docker.network.bridge.host_binding_ipv4`).
+    /// Host address for ports published without one (`com.docker.network.bridge.host_binding_ipv4`); whoever makes a
+    /// [`PortRequest`](crate::PortRequest) fills it in.
     #[serde(default)]
     pub host_binding: Option<IpAddr>,
     /// Name of the bridge.

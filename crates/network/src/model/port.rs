@@ -80,7 +80,8 @@ pub struct PublishedPort {
 pub struct Publication {
     /// The container's id, the key under which it is taken back.
     pub container: String,
-    /// Where IPv4 connections go.
+    /// Where IPv4 connections go: the container's address on the network of its default route, by which its answers
+    /// leave.
     #[serde(default)]
     pub ipv4: Option<Ipv4Addr>,
     /// Where IPv6 connections go; without it the engine passes them on to the IPv4 address.

@@ -56,7 +56,7 @@ impl Batch {
     }
 
     /// The bytes to send, numbered from `first` on.
-    pub(super) fn numbered(&mut self, first: u32) -> &[u8] {
+    pub(crate) fn numbered(&mut self, first: u32) -> &[u8] {
         for (index, request) in self.requests.iter().enumerate() {
             let at = request.offset + 8;
             self.bytes[at..at + 4].copy_from_slice(&first.wrapping_add(index as u32).to_ne_bytes());

@@ -9,7 +9,9 @@ mod resolver;
 mod ruleset;
 mod text;
 mod transaction;
+mod trial;
 
 pub(crate) use backend::{Nftables, touches};
 pub(crate) use list::forward_drops;
 pub(crate) use resolver::redirect_resolver;
+pub(crate) use trial::try_out;
