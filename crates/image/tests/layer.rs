@@ -23,8 +23,15 @@ fn whiteouts_become_overlayfs_marks_and_come_back() {
         .file("made/up/.wh.y", "")
         .done();
     let layer = place.import(&tar).unwrap();
-    let expected =
-        ["etc/", "etc/gone whiteout", "made/", "made/up/", "made/up/y whiteout", "opt/ opaque", "opt/new \"x\""];
+    let expected = [
+        "etc/",
+        "etc/gone whiteout",
+        "made/",
+        "made/up/",
+        "made/up/y whiteout",
+        "opt/ opaque",
+        "opt/new \"x\"",
+    ];
     assert_eq!(listing(&place.store.layer_path(&layer.id)), expected);
     let back = place.import(&place.tar_of(&layer)).unwrap();
     assert_eq!(back, layer);
@@ -32,7 +39,8 @@ fn whiteouts_become_overlayfs_marks_and_come_back() {
     for entry in tar::Archive::new(place.tar_of(&layer).as_slice()).entries().unwrap() {
         names.push(entry.unwrap().path().unwrap().display().to_string());
     }
-    let expected = ["etc/", "etc/.wh.gone", "made/", "made/up/", "made/up/.wh.y", "opt/", "opt/.wh..wh..opq", "opt/new"];
+    let expected =
+        ["etc/", "etc/.wh.gone", "made/", "made/up/", "made/up/.wh.y", "opt/", "opt/.wh..wh..opq", "opt/new"];
     assert_eq!(names, expected);
 }
 
@@ -129,7 +137,8 @@ fn every_dialect_of_gnu_tar_gives_the_same_layer() {
     .collect();
     assert!(all.iter().all(|id| *id == all[0]), "{all:?}");
     let root = place.store.layer_path(&all[0]);
-    let status = Command::new("diff").args(["-r", "--no-dereference"]).arg(dir.path()).arg(&root).status().unwrap();
+    let status =
+        Command::new("diff").args(["-r", "--no-dereference"]).arg(dir.path()).arg(&root).status().unwrap();
     assert!(status.success());
     let (first, second) = (root.join("hard/one"), root.join("two"));
     assert_eq!(fs::metadata(first).unwrap().ino(), fs::metadata(second).unwrap().ino());
@@ -163,13 +172,15 @@ fn odd_tree() -> tempfile::TempDir {
         std::os::unix::fs::FileExt::write_at(&sparse, b"data", at * 100_000).unwrap();
     }
     sparse.set_len(10_000_000).unwrap();
-    let touched = Command::new("find").arg(root).args(["-exec", "touch", "-h", "-d", "@1000", "{}", "+"]).status();
+    let touched =
+        Command::new("find").arg(root).args(["-exec", "touch", "-h", "-d", "@1000", "{}", "+"]).status();
     assert!(touched.unwrap().success());
     dir
 }
 
 fn gnu_tar(dir: &std::path::Path, options: &[&str]) -> Vec<u8> {
-    let out = Command::new("tar").args(options).arg("-cf").arg("-").arg("-C").arg(dir).arg(".").output().unwrap();
+    let out =
+        Command::new("tar").args(options).arg("-cf").arg("-").arg("-C").arg(dir).arg(".").output().unwrap();
     assert!(out.status.success(), "{out:?}");
     out.stdout
 }
@@ -219,7 +230,8 @@ fn committing_takes_the_directory_and_gives_a_stable_digest() {
             fs::write(dir.join("d/f"), "x").unwrap();
             std::os::unix::fs::symlink("f", dir.join("d/l")).unwrap();
             std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
-            let layer = place.store.commit_dir(&lease, &dir, &CommitOptions { clamp_mtime: Some(5) }).unwrap();
+            let layer =
+                place.store.commit_dir(&lease, &dir, &CommitOptions { clamp_mtime: Some(5) }).unwrap();
             assert!(!dir.exists());
             assert_eq!(layer.entries, 3);
             layer.id

@@ -22,6 +22,8 @@ mod tests;
 mod writer;
 mod xattr;
 
+pub(crate) use dirs::timestamps;
+pub(crate) use entry::Time;
 pub use error::{ExtractError, Limits, PackError};
 pub(crate) use extract::extract_layer;
 pub use extract::{ExtractOptions, Extracted, extract};
@@ -29,3 +31,4 @@ pub use pack::pack;
 pub(crate) use pack::{Packed, pack_layer};
 pub(crate) use remove::remove_tree;
 pub(crate) use source::{Chunks, Raw, inflate};
+pub(crate) use xattr::{is_opaque, is_whiteout, read as read_xattrs, write as write_xattrs};

@@ -92,6 +92,16 @@ pub(crate) fn set_opaque(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     fsetxattr(fd, OPAQUE, b"y", XattrFlags::empty())
 }
 
+/// Whether a directory hides the one below.
+pub(crate) fn is_opaque(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let mut value = [0; 8];
+    match fgetxattr(fd, OPAQUE, &mut value) {
+        Ok(length) => Ok(value[..length] == *b"y"),
+        Err(Errno::NODATA | Errno::NOTSUP | Errno::RANGE) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Whether a file is overlayfs' whiteout: a character device 0:0.
 pub(crate) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0

@@ -40,7 +40,8 @@ impl Place {
         let tar = Tar::new().file("file", content).done();
         let layer = self.store.import_layer(lease, &mut tar.as_slice(), &ImportOptions::default()).unwrap();
         let names: Vec<_> = names.iter().map(|name| Reference::parse(name).unwrap()).collect();
-        let config = ImageConfig { architecture: "amd64".into(), os: "linux".into(), ..ImageConfig::default() };
+        let config =
+            ImageConfig { architecture: "amd64".into(), os: "linux".into(), ..ImageConfig::default() };
         self.store.put_image(lease, config, &[layer.id], &names).unwrap()
     }
 
