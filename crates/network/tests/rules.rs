@@ -6,12 +6,21 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use lab::{HOST, Lab, World, container_of, network_id, network_of, on, open, publish_on, tcp, udp};
-use network::{DesiredState, FirewallChoice, Instance, Publication};
+use lab::{HOST, Lab, World, container_of, endpoint, network_id, network_of, on, open, publish_on, tcp, udp};
+use network::{DesiredState, FirewallChoice, Instance, NetnsOptions, Publication};
 
-/// `nft` breaks long lists of elements into lines; joined again, words are what counts.
-fn words(text: &str) -> Vec<&str> {
-    text.split_whitespace().collect()
+/// `nft` breaks long lists of elements into lines and has no order in them: joined again and sorted.
+fn words(text: &str) -> Vec<String> {
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let in_order = |part: &str| match part.split_once('}') {
+        None => part.to_owned(),
+        Some((elements, rest)) => {
+            let mut elements: Vec<_> = elements.split(',').map(str::trim).collect();
+            elements.sort_unstable();
+            format!("{} }}{rest}", elements.join(", "))
+        }
+    };
+    joined.split("elements = {").map(in_order).collect()
 }
 
 #[test]
@@ -246,6 +255,55 @@ fn a_host_that_forwards_already_goes_on_as_it_did() {
     lab.host.sh("echo 1 > /proc/sys/net/ipv4/ip_forward");
     lab.network('a', "", |_| {});
     assert!(lab.other.tcp("198.51.100.2:80").is_some());
+}
+
+#[test]
+fn many_threads_and_a_firewall_that_is_flushed_meanwhile_end_in_what_was_meant() {
+    let lab = Lab::new();
+    let nets = [lab.network('a', "", |_| {}), lab.network('b', "", |_| {})];
+    let fabric = lab.fabric.clone();
+    let kept = lab.host.run(move || {
+        std::thread::scope(|scope| {
+            let work = |thread: u8| {
+                let (fabric, net) = (&fabric, &nets[usize::from(thread % 2)]);
+                let prefix = if thread % 2 == 0 { "172.17" } else { "172.18" };
+                (0..10u8)
+                    .map(move |round| {
+                        let netns = fabric.create_netns(NetnsOptions { dns: true, ipv6: false }).unwrap();
+                        let end = endpoint(net, &format!("{prefix}.{}.{}", thread + 1, round + 1), 0, true);
+                        fabric.attach(&netns, &end).unwrap();
+                        let port = 8000 + u16::from(thread) * 100 + u16::from(round);
+                        let container = end.ipv4.unwrap().to_string();
+                        let ports = vec![tcp(port, 80), udp(port, 80)];
+                        fabric
+                            .publish(&Publication {
+                                container: container.clone(),
+                                ipv4: end.ipv4,
+                                ipv6: None,
+                                ports,
+                            })
+                            .unwrap();
+                        if round % 2 == 0 {
+                            fabric.unpublish(&container).unwrap();
+                        }
+                        netns
+                    })
+                    .collect::<Vec<_>>()
+                    .pop()
+            };
+            let threads: Vec<_> = (0..6).map(|thread| scope.spawn(move || work(thread))).collect();
+            for _ in 0..10 {
+                assert!(
+                    std::process::Command::new("nft").args(["flush", "ruleset"]).status().unwrap().success()
+                );
+                fabric.repair().unwrap();
+            }
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        })
+    });
+    assert_eq!(words(&lab.host.sh("nft list ruleset")), words(&lab.fabric.rules_text()));
+    assert_eq!(lab.fabric.rules_text().matches(" : 172.1").count(), 60);
+    drop(kept);
 }
 
 #[test]
