@@ -12,7 +12,14 @@ use engine::Engine;
 use http_body_util::BodyExt as _;
 use hyper::{Request, StatusCode, body::Incoming, header, header::HeaderValue, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, future::Future, io, path::PathBuf, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::net::{UnixListener, UnixStream};
 
 /// The newest API version that is spoken.
@@ -44,15 +51,53 @@ pub enum ServeError {
     },
 }
 
-/// Serves the API on `listener` until `stop` completes; connections that are then open are dropped.
+/// The open socket; its file goes with it.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Listens on a path that only root may connect to. A socket that nobody listens on any more is replaced.
+    ///
+    /// Must be called inside a tokio runtime. Assumptions: the caller holds the engine's lock, so that no living engine's
+    /// socket is replaced.
+    pub fn listen(path: &Path) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Listen { path: path.to_owned(), source };
+        // Bound under another name and renamed, so that it is never there with other permissions.
+        let fresh = path.with_extension("new");
+        let _ = std::fs::remove_file(&fresh);
+        let listener = UnixListener::bind(&fresh).map_err(failed)?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
+        std::fs::rename(&fresh, path).map_err(failed)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Whoever may connect is as good as root: owner and group only.
+const SOCKET_MODE: u32 = 0o660;
+
+/// Serves the API on a socket until `stop` completes; connections that are then open are dropped.
 ///
 /// Guarantees: one slow or silent client never delays another; a request head must arrive within 30 seconds.
-pub async fn serve(engine: Engine, listener: UnixListener, stop: impl Future<Output = ()>) {
+pub async fn serve(engine: Engine, socket: Socket, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => return,
-            accepted = listener.accept() => match accepted {
+            accepted = socket.listener.accept() => match accepted {
                 Ok((stream, _)) => drop(tokio::spawn(connection(engine.clone(), stream))),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");

@@ -94,7 +94,12 @@ fn read(names: &[String]) -> Result<(bool, Vec<Capability>), CapabilityError> {
 
 fn by_name(upper: &str) -> Option<Capability> {
     let full = if upper.starts_with("CAP_") { upper.to_owned() } else { format!("CAP_{upper}") };
-    ALL.into_iter().find(|capability| capability.to_string() == full)
+    ALL.into_iter().find(|capability| name(*capability) == full)
+}
+
+/// `CAP_CHOWN`, …
+pub(crate) fn name(capability: Capability) -> String {
+    format!("CAP_{capability}")
 }
 
 /// The set as OCI wants it.

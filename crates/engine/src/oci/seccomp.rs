@@ -114,16 +114,12 @@ fn rule(rule: Rule) -> Value {
 }
 
 impl Filter {
-    fn has_capability(&self, conditions: &Conditions<'_>) -> bool {
-        let held =
-            |name: &String| conditions.capabilities.iter().any(|capability| capability.to_string() == *name);
-        self.caps.iter().any(held)
+    fn any_capability(&self, conditions: &Conditions<'_>) -> bool {
+        self.caps.iter().any(|wanted| held(conditions, wanted))
     }
 
     fn all_capabilities(&self, conditions: &Conditions<'_>) -> bool {
-        self.caps
-            .iter()
-            .all(|name| conditions.capabilities.iter().any(|capability| capability.to_string() == *name))
+        self.caps.iter().all(|wanted| held(conditions, wanted))
     }
 
     fn kernel_reached(&self, conditions: &Conditions<'_>) -> Option<bool> {
@@ -138,7 +134,11 @@ impl Filter {
 
     fn excludes(&self, conditions: &Conditions<'_>) -> bool {
         self.arches.iter().any(|arch| arch == conditions.architecture)
-            || self.has_capability(conditions)
+            || self.any_capability(conditions)
             || self.kernel_reached(conditions).unwrap_or(false)
     }
+}
+
+fn held(conditions: &Conditions<'_>, wanted: &str) -> bool {
+    conditions.capabilities.iter().any(|capability| super::capabilities::name(*capability) == wanted)
 }
