@@ -209,3 +209,28 @@ fn interfaces_have_the_uplinks_mtu_and_dockers_mac() {
     assert!(lab.host.sh("ip -o link show br-aaaaaaaaaaaa").contains("mtu 1400"));
     assert_eq!(one.world.sh("ip -o -6 addr show dev eth0"), "", "no IPv6 on a network without it");
 }
+
+#[test]
+fn what_is_no_network_namespace_is_refused_by_name() {
+    let error = |path: &str| network::Netns::existing(std::path::Path::new(path)).unwrap_err().to_string();
+    assert_eq!(error("/proc/self/ns/mnt"), "network namespace /proc/self/ns/mnt: cannot enter it");
+    assert_eq!(error("/nowhere/ns"), "network namespace /nowhere/ns: cannot open it");
+}
+
+#[test]
+fn a_failed_connection_leaves_nothing() {
+    let lab = Lab::new();
+    let net = lab.network('a', "", |_| {});
+    let mut unknown = endpoint(&net, "172.17.0.2", 0, true);
+    unknown.network = lab::network_id('f');
+    let unconfigurable = endpoint(&net, "172.17.0.2", 0, true);
+    let fabric = lab.fabric.clone();
+    let errors = lab.host.run(move || {
+        let netns = fabric.create_netns(network::NetnsOptions { dns: false, ipv6: false }).unwrap();
+        let gateway_off_link = network::Endpoint { ipv4: Some("0.0.0.0".parse().unwrap()), ..unconfigurable };
+        [unknown, gateway_off_link].map(|end| fabric.attach(&netns, &end).unwrap_err().to_string())
+    });
+    assert_eq!(errors[0], format!("network {} is not known", lab::network_id('f')));
+    assert_eq!(errors[1], "network net-a: cannot set addresses");
+    assert!(!lab.host.sh("ip -o link show type veth").contains("master"));
+}
