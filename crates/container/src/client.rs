@@ -1,13 +1,15 @@
 //! The engine's side: starting shims and talking to them.
 //!
 //! Everything here blocks. For an async runtime take the raw socket out ([`ShimClient::into_stream`],
-//! [`Spawned::control`]), set it non-blocking and speak [`protocol`](crate::protocol) with
+//! [`ShimClient::into_parts`]), set it non-blocking and speak [`protocol`](crate::protocol) with
 //! [`encode`]/[`decode`].
 
 mod connection;
 mod find;
+mod process;
 mod spawn;
 
 pub use connection::{ClientError, ShimClient, decode, encode, read_exit, read_state};
 pub use find::{DestroyError, Found, destroy, find};
-pub use spawn::{SpawnError, Spawned, spawn};
+pub use process::ShimProcess;
+pub use spawn::{SpawnError, spawn};

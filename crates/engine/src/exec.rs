@@ -323,10 +323,7 @@ fn start_shim(
     spec: &ExecSpec,
     detach: bool,
 ) -> Result<ShimStreams, ExecError> {
-    let spawned = spawn(program, config).map_err(ExecError::Spawn)?;
-    let mut child = spawned.child;
-    let _ = std::thread::Builder::new().spawn(move || child.wait());
-    let mut control = spawned.control;
+    let mut control = spawn(program, config).map_err(ExecError::Spawn)?;
     let state = control.created().map_err(ExecError::Client)?;
     let streams =
         AttachStreams { stdin: spec.attach_stdin, stdout: spec.attach_stdout, stderr: spec.attach_stderr };
@@ -362,7 +359,9 @@ fn exec_failure(record: &ContainerRecord, error: ExecError) -> EngineError {
 /// Waits for a command's end; as if killed when its shim is gone without an answer.
 pub(crate) async fn exit_code(control: ShimClient) -> i64 {
     let answer = async {
-        let mut stream = BufReader::with_capacity(512, into_tokio(control.into_stream()).ok()?);
+        // Kept until the shim has gone, to reap it.
+        let (stream, _shim) = control.into_parts();
+        let mut stream = BufReader::with_capacity(512, into_tokio(stream).ok()?);
         stream.get_mut().write_all(&encode(&Request::Wait)).await.ok()?;
         let mut line = Vec::new();
         stream.read_until(b'\n', &mut line).await.ok()?;

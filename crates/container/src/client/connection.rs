@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use serde::de::DeserializeOwned;
 
+use super::process::ShimProcess;
 use crate::protocol::{
     AttachStreams, EXIT_FILE, ExitRecord, Failure, Request, Response, SOCKET, STATE_FILE, State,
 };
@@ -54,6 +55,7 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct ShimClient {
     stream: BufReader<UnixStream>,
+    process: Option<ShimProcess>,
 }
 
 impl ShimClient {
@@ -76,12 +78,22 @@ impl ShimClient {
 
     /// Speaks over a connected socket.
     pub fn from_stream(stream: UnixStream) -> Self {
-        Self { stream: BufReader::with_capacity(1024, stream) }
+        Self { stream: BufReader::with_capacity(1024, stream), process: None }
     }
 
     /// The socket itself, for use outside; no answer may be outstanding.
     pub fn into_stream(self) -> UnixStream {
         self.stream.into_inner()
+    }
+
+    /// The socket as [`into_stream`](Self::into_stream) gives it, and the shim's process if this is the
+    /// control connection: keep it until the shim has closed the socket.
+    pub fn into_parts(self) -> (UnixStream, Option<ShimProcess>) {
+        (self.stream.into_inner(), self.process)
+    }
+
+    pub(super) fn with_process(self, process: ShimProcess) -> Self {
+        Self { process: Some(process), ..self }
     }
 
     /// The result of the creation; only on the control connection, once, before anything else.
@@ -134,7 +146,7 @@ impl ShimClient {
     ///
     /// # Errors
     /// [`ClientError`]; when the shim has gone, see [`read_exit`].
-    pub fn wait(mut self) -> Result<ExitRecord, ClientError> {
+    pub fn wait(&mut self) -> Result<ExitRecord, ClientError> {
         match self.request(&Request::Wait)? {
             Response::Exited(record) => Ok(record),
             other => Err(ClientError::Unexpected(Box::new(other))),

@@ -4,11 +4,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::connection::ShimClient;
+use super::process::ShimProcess;
 use crate::protocol::ShimConfig;
 
 /// Why a shim could not be started.
@@ -37,24 +38,19 @@ pub enum SpawnError {
     },
 }
 
-/// A started shim.
-#[derive(Debug)]
-pub struct Spawned {
-    /// The control connection. The first line it gives is the result of the creation.
-    pub control: ShimClient,
-    /// The shim's process. It outlives this handle and the engine; as long as the engine lives it must
-    /// wait for it, or a zombie stays.
-    pub child: Child,
-}
-
 /// Starts a shim: `exe shim`, with `config` on its standard input.
 ///
 /// Guarantees: the shim inherits exactly three descriptors (a memory file, the control socket, and
 /// `/dev/null`), whatever other threads do meanwhile, because they travel as standard streams.
 ///
+/// Returns the control connection, which holds the shim's process too. The first line it gives is the result
+/// of the creation, see [`ShimClient::created`]. The shim outlives the connection and the engine once its
+/// process has been started; before that, it takes the end of all its connections for the engine's death and
+/// undoes the creation.
+///
 /// # Errors
 /// [`SpawnError`]; errors of the creation itself come on the control connection.
-pub fn spawn(exe: &Path, config: &ShimConfig) -> Result<Spawned, SpawnError> {
+pub fn spawn(exe: &Path, config: &ShimConfig) -> Result<ShimClient, SpawnError> {
     let text =
         serde_json::to_vec(config).map_err(|source| SpawnError::Encode { id: config.id.clone(), source })?;
     let input = memory_file(&text).map_err(SpawnError::Channels)?;
@@ -67,7 +63,7 @@ pub fn spawn(exe: &Path, config: &ShimConfig) -> Result<Spawned, SpawnError> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|source| SpawnError::Exec { exe: exe.to_owned(), source })?;
-    Ok(Spawned { control: ShimClient::from_stream(ours), child })
+    Ok(ShimClient::from_stream(ours).with_process(ShimProcess::new(child)))
 }
 
 fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {

@@ -361,8 +361,8 @@ impl Shim {
     /// Goes on to the next phase if it is time.
     fn advance(&mut self) {
         match self.phase {
-            Phase::Created if !self.is_container && self.clients.is_empty() => {
-                // Whoever asked for the exec has gone before starting it.
+            Phase::Created if self.clients.is_empty() => {
+                // Whoever asked for it has gone before starting it: nobody will.
                 self.phase = Phase::Running;
                 self.give_up(FailureKind::Other.exit_code());
             }

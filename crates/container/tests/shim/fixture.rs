@@ -3,10 +3,9 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use container::client::{ClientError, ShimClient, Spawned, spawn};
+use container::client::{ClientError, ShimClient, ShimProcess, spawn};
 use container::protocol::{
     AttachStreams, ExecKind, ExitRecord, InitKind, Kind, LogConfig, Rootfs, Runtime, ShimConfig, State,
     StdinPolicy, StreamName, frame,
@@ -188,18 +187,18 @@ fn spec(rootfs: &Path, id: &str, words: &[&str]) -> Spec {
 /// A shim at work.
 pub(crate) struct Running {
     pub(crate) control: ShimClient,
-    pub(crate) child: Child,
     pub(crate) state: State,
     run_dir: PathBuf,
 }
 
 impl Running {
     pub(crate) fn create(config: &ShimConfig) -> Result<Self, ClientError> {
-        let Spawned { mut control, mut child } = spawn(&std::env::current_exe().unwrap(), config).unwrap();
-        match control.created() {
-            Ok(state) => Ok(Self { control, child, state, run_dir: config.run_dir.clone() }),
+        let mut control = spawn(&std::env::current_exe().unwrap(), config).unwrap();
+        let created = control.created();
+        match created {
+            Ok(state) => Ok(Self { control, state, run_dir: config.run_dir.clone() }),
             Err(error) => {
-                child.wait().unwrap();
+                hang_up(control).wait().unwrap();
                 Err(error)
             }
         }
@@ -223,9 +222,14 @@ impl Running {
     /// Waits for the container's end, and the shim's.
     pub(crate) fn wait(mut self) -> ExitRecord {
         let record = self.control.wait().unwrap();
-        assert!(self.child.wait().unwrap().success());
+        assert!(hang_up(self.control).wait().unwrap().success());
         record
     }
+}
+
+/// Closes a control connection.
+pub(crate) fn hang_up(control: ShimClient) -> ShimProcess {
+    control.into_parts().1.unwrap()
 }
 
 /// Reads frames to the end of the stream: what came on standard output and on standard error.
@@ -252,14 +256,13 @@ impl Running {
             self.kill();
             return Ok(());
         }
-        drop(self.control);
-        self.child.wait().unwrap();
+        hang_up(self.control).wait().unwrap();
         started.map(drop)
     }
 
     /// The shim's private memory in KiB.
     pub(crate) fn private_memory(&self) -> u64 {
-        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.state.shim.pid)).unwrap();
         let lines = rollup.lines().filter(|line| line.starts_with("Private_"));
         lines.map(|line| line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
     }

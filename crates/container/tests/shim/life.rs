@@ -5,9 +5,10 @@ use std::time::Duration;
 use container::client::{ClientError, Found, destroy, find};
 use container::protocol::{FailureKind, Request};
 use oci_spec::runtime::LinuxNamespaceType;
+use rustix::process::{Pid, Signal};
 
 use crate::Test;
-use crate::fixture::{Fixture, Maker, Running};
+use crate::fixture::{Fixture, Maker, Running, hang_up};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the_exit_code_is_the_programs", the_exit_code_is_the_programs),
@@ -22,6 +23,10 @@ pub(crate) const TESTS: &[Test] = &[
         a_killed_shim_leaves_an_orphan_that_can_be_destroyed,
     ),
     ("an_exec_runs_in_the_container", an_exec_runs_in_the_container),
+    (
+        "a_container_that_is_not_started_ends_with_its_engine",
+        a_container_that_is_not_started_ends_with_its_engine,
+    ),
     ("an_exec_that_is_not_started_ends_with_its_client", an_exec_that_is_not_started_ends_with_its_client),
     ("a_process_is_started_once", a_process_is_started_once),
     ("running_out_of_memory_is_told", running_out_of_memory_is_told),
@@ -90,22 +95,23 @@ fn an_ended_container_is_found_by_its_record(maker: Maker) {
 
 fn the_shim_outlives_its_engine(maker: Maker) {
     let fixture = Fixture::new(maker, &["sleep", "60"]);
-    let mut running = fixture.create().start();
+    let running = fixture.create().start();
     let state = running.state.clone();
-    drop(running.control);
+    let shim = hang_up(running.control);
     let Found::Shim(mut adopted) = find(fixture.run_dir()).unwrap() else { panic!("no shim is found") };
     let answer = adopted.request(&Request::State).unwrap();
     assert_eq!(answer, container::protocol::Response::Created(state));
     adopted.request(&Request::Signal { signal: 9, all: true }).unwrap();
     assert_eq!(adopted.wait().unwrap().exit_code, 137);
-    assert!(running.child.wait().unwrap().success());
+    assert!(shim.wait().unwrap().success());
 }
 
 fn a_killed_shim_leaves_an_orphan_that_can_be_destroyed(maker: Maker) {
     let fixture = Fixture::new(maker, &["sleep", "60"]);
-    let mut running = fixture.create().start();
-    running.child.kill().unwrap();
-    running.child.wait().unwrap();
+    let running = fixture.create().start();
+    let shim = Pid::from_raw(running.state.shim.pid).unwrap();
+    rustix::process::kill_process(shim, Signal::KILL).unwrap();
+    hang_up(running.control).wait().unwrap();
     let Found::Orphaned(state) = find(fixture.run_dir()).unwrap() else { panic!("no orphan is found") };
     assert_eq!(state.process, running.state.process);
     assert!(state.process.exists());
@@ -141,12 +147,18 @@ fn find_state(fixture: &Fixture) -> container::protocol::State {
     container::client::read_state(fixture.run_dir()).unwrap().unwrap()
 }
 
+fn a_container_that_is_not_started_ends_with_its_engine(maker: Maker) {
+    let fixture = Fixture::new(maker, &["sleep", "60"]);
+    let created = fixture.create();
+    hang_up(created.control).wait().unwrap();
+    assert!(!created.state.process.exists());
+}
+
 fn an_exec_that_is_not_started_ends_with_its_client(maker: Maker) {
     let fixture = Fixture::new(maker, &["sleep", "60"]);
     let running = fixture.create().start();
-    let mut exec = Running::create(&fixture.exec_config(&running.state, &["sleep", "60"])).unwrap();
-    drop(exec.control);
-    exec.child.wait().unwrap();
+    let exec = Running::create(&fixture.exec_config(&running.state, &["sleep", "60"])).unwrap();
+    hang_up(exec.control).wait().unwrap();
     running.kill();
 }
 

@@ -214,7 +214,8 @@ const LEFTOVER_TRIES: usize = 200;
 
 /// Asks the shim to tell the end and waits for it; none when the shim is gone without an answer.
 async fn wait_for_exit(control: ShimClient) -> Option<ExitRecord> {
-    let stream = control.into_stream();
+    // Kept until the shim has gone, to reap it.
+    let (stream, _shim) = control.into_parts();
     stream.set_nonblocking(true).ok()?;
     let mut stream = BufReader::with_capacity(512, UnixStream::from_std(stream).ok()?);
     stream.get_mut().write_all(&encode(&Request::Wait)).await.ok()?;

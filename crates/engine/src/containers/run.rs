@@ -69,10 +69,8 @@ impl Run {
 
     fn start_plugged(engine: &Engine, record: &ContainerRecord, plugged: Plugged) -> Result<Self, Failed> {
         let config = shim_config(engine, record, &plugged)?;
-        let spawned =
+        let mut control =
             spawn(&engine.inner.config.program, &config).map_err(EngineError::network("start the shim"))?;
-        let mut control = spawned.control;
-        std::thread::Builder::new().spawn(move || reap(spawned.child)).ok();
         let state = control.created().map_err(|error| client_failure(record, error))?;
         connect_attachments(engine, record)?;
         let run = RunRecord {
@@ -92,11 +90,6 @@ impl Run {
             control,
         })
     }
-}
-
-/// Collects the shim's exit status, so that it does not stay as a zombie of the engine.
-fn reap(mut child: std::process::Child) {
-    let _ = child.wait();
 }
 
 fn client_failure(record: &ContainerRecord, error: ClientError) -> Failed {
