@@ -110,6 +110,11 @@ impl Shim {
         }
     }
 
+    /// Whether this is the shim of a container, not of an exec.
+    pub(super) fn is_container(&self) -> bool {
+        self.is_container
+    }
+
     /// The container's state now.
     pub(super) fn state(&self) -> State {
         State {

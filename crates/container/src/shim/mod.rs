@@ -46,7 +46,9 @@ pub fn main() -> ! {
     match prepare(&control, config) {
         Ok(mut shim) => {
             shim.announce();
-            setup::protect_from_oom();
+            if shim.is_container() {
+                setup::protect_from_oom();
+            }
             sys::trim_heap();
             shim.run();
             std::process::exit(0)

@@ -79,8 +79,8 @@ pub(super) fn listen() -> Result<UnixListener, SetupError> {
     Ok(listener)
 }
 
-/// Lets the kernel, short of memory, take the container before its shim. Done after the container's
-/// process exists, which would inherit it.
+/// Lets the kernel, short of memory, take the container before its shim. Only for a shim whose process exists
+/// already: it would inherit this.
 pub(super) fn protect_from_oom() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "-998");
 }

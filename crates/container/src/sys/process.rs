@@ -46,13 +46,24 @@ fn close_on_exec_one_by_one(first: u32) -> io::Result<()> {
 }
 
 /// Sets every signal to its default action and unblocks them all.
+///
+/// By the bare system call: the C library keeps its own two real-time signals to itself, and its
+/// `posix_spawn` leaves them ignored in this process.
 pub(crate) fn reset_signals() {
-    for signal in 1..=64 {
-        // SAFETY: SIG_DFL installs no code; signals that may not be changed answer EINVAL.
+    const SIGNALS: libc::c_long = 64;
+    // The kernel's `struct sigaction` on every architecture: all zero is SIG_DFL without flags and mask.
+    let default = [0_u64; 4];
+    for signal in 1..=SIGNALS {
+        // SAFETY: `default` is as long as the kernel reads; SIG_DFL installs no code. Signals that may not be
+        // changed answer EINVAL.
         unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = libc::SIG_DFL;
-            libc::sigaction(signal, &raw const action, ptr::null_mut());
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                ptr::null_mut::<u64>(),
+                SIGNALS / 8,
+            );
         }
     }
     // SAFETY: the set is initialised before it is used.

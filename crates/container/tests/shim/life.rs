@@ -8,7 +8,7 @@ use oci_spec::runtime::LinuxNamespaceType;
 use rustix::process::{Pid, Signal};
 
 use crate::Test;
-use crate::fixture::{Fixture, Maker, Running, hang_up};
+use crate::fixture::{Fixture, Maker, Running, hang_up, read_frames};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the_exit_code_is_the_programs", the_exit_code_is_the_programs),
@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
         a_container_that_is_not_started_ends_with_its_engine,
     ),
     ("an_exec_that_is_not_started_ends_with_its_client", an_exec_that_is_not_started_ends_with_its_client),
+    ("nothing_of_the_shim_is_inherited", nothing_of_the_shim_is_inherited),
     ("a_process_is_started_once", a_process_is_started_once),
     ("running_out_of_memory_is_told", running_out_of_memory_is_told),
     ("an_idle_shim_is_small", an_idle_shim_is_small),
@@ -126,7 +127,7 @@ fn an_exec_runs_in_the_container(maker: Maker) {
     let exec = Running::create(&exec).unwrap();
     let streams = exec.attach(false);
     let exec = exec.start();
-    assert_eq!(crate::fixture::read_frames(streams), ("out\n".into(), "err\n".into()));
+    assert_eq!(read_frames(streams), ("out\n".into(), "err\n".into()));
     assert_eq!(exec.wait().exit_code, 0);
     let mut exec = fixture.exec_config(&running.state, &[]);
     if let container::protocol::Kind::Exec(kind) = &mut exec.kind {
@@ -159,6 +160,25 @@ fn an_exec_that_is_not_started_ends_with_its_client(maker: Maker) {
     let running = fixture.create().start();
     let exec = Running::create(&fixture.exec_config(&running.state, &["sleep", "60"])).unwrap();
     hang_up(exec.control).wait().unwrap();
+    running.kill();
+}
+
+fn nothing_of_the_shim_is_inherited(maker: Maker) {
+    const CLEAN: &str =
+        "fds [0, 1, 2]\nUmask: 0022\nSigBlk: 0000000000000000\nignored 0\noom 0\nsession true\n";
+    let fixture = Fixture::new(maker, &["inherited"]);
+    let created = fixture.create();
+    let streams = created.attach(false);
+    let running = created.start();
+    assert_eq!(read_frames(streams).0, CLEAN, "in the container's first process");
+    running.wait();
+    let fixture = Fixture::new(maker, &["sleep", "60"]);
+    let running = fixture.create().start();
+    let exec = Running::create(&fixture.exec_config(&running.state, &["inherited"])).unwrap();
+    let streams = exec.attach(false);
+    let exec = exec.start();
+    assert_eq!(read_frames(streams).0, CLEAN, "in an exec");
+    exec.wait();
     running.kill();
 }
 

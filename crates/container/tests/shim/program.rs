@@ -23,6 +23,7 @@ pub(crate) fn main(word: &str, mut args: impl Iterator<Item = String>) -> ! {
         "sleep" => std::thread::sleep(Duration::from_secs(arg().parse().unwrap())),
         "terminal" => terminal(),
         "eat" => eat(),
+        "inherited" => inherited(),
         "orphan" => orphan(),
         other => panic!("unknown word {other}"),
     }
@@ -43,6 +44,26 @@ fn terminal() {
     io::stdin().read_exact(&mut byte).unwrap();
     let size = rustix::termios::tcgetwinsize(io::stdout()).unwrap();
     println!("{is_terminal} {} {}", size.ws_row, size.ws_col);
+}
+
+/// Tells what came from whoever made this process.
+fn inherited() {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse::<u32>().unwrap());
+    // The highest is this very directory.
+    let mut open: Vec<u32> = open.collect();
+    open.sort_unstable();
+    open.pop();
+    println!("fds {open:?}");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    for line in status.lines().filter(|line| line.starts_with("SigBlk") || line.starts_with("Umask")) {
+        println!("{}", line.replace('\t', " "));
+    }
+    // Rust itself ignores one signal: SIGPIPE, 13. Some runtimes leave the C library's 32 ignored.
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+    println!("ignored {:x}", u64::from_str_radix(ignored, 16).unwrap() & !(1 << 12 | 1 << 31));
+    println!("oom {}", std::fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim());
+    println!("session {}", rustix::process::getsid(None).unwrap() == rustix::process::getpid());
 }
 
 /// Uses memory until it is killed.
