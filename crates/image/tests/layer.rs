@@ -244,6 +244,27 @@ fn committing_takes_the_directory_and_gives_a_stable_digest() {
 }
 
 #[test]
+fn what_a_layer_cannot_hold_is_an_error_that_names_it() {
+    let place = Place::new();
+    let lease = place.store.lease().unwrap();
+    let commit = |make: &dyn Fn(&std::path::Path)| {
+        let scratch = place.store.scratch().unwrap();
+        let dir = scratch.path().join("upper");
+        fs::create_dir(&dir).unwrap();
+        make(&dir);
+        place.store.commit_dir(&lease, &dir, &CommitOptions::default()).unwrap_err().to_string()
+    };
+    let error = commit(&|dir| fs::write(dir.join(".wh.x"), "").unwrap());
+    assert_eq!(error, "cannot archive .wh.x: in a layer its name means that a file was removed");
+    let error = commit(&|dir| {
+        fs::create_dir(dir.join("moved")).unwrap();
+        let name = "trusted.overlay.redirect";
+        rustix::fs::setxattr(dir.join("moved"), name, b"/etc", rustix::fs::XattrFlags::empty()).unwrap();
+    });
+    assert!(error.starts_with("cannot archive moved: overlayfs redirected it"), "{error}");
+}
+
+#[test]
 fn the_root_directory_is_an_entry_only_when_it_is_unusual() {
     let place = Place::new();
     let usual = place.import(&Tar::new().dir("./").file("./a", "x").done()).unwrap();

@@ -18,7 +18,7 @@ use super::dirs::{Dirs, Flavour, set_mtime, timestamps};
 use super::entry::{Entry, Kind};
 use super::error::{ExtractError, Limits};
 use super::node;
-use super::path::{Whiteout, components, whiteout};
+use super::path::{Whiteout, components, whiteout_in};
 use super::reader::Reader;
 use super::remove::remove_tree;
 use super::source::{Chunks, inflate};
@@ -133,7 +133,7 @@ impl<'a> Extractor<'a> {
             return self.base_attributes(&path, entry);
         };
         if self.flavour == Flavour::Layer {
-            if let Some(mark) = whiteout(name).map_err(|reason| ExtractError::refuse(entry, reason))? {
+            if let Some(mark) = whiteout_in(&own).map_err(|reason| ExtractError::refuse(entry, reason))? {
                 self.done.entries += 1;
                 return self.whiteout(parent, &mark).map_err(|error| ExtractError::unpack(entry, error));
             }
@@ -206,9 +206,10 @@ impl<'a> Extractor<'a> {
         let refuse = |reason: &str| ExtractError::refuse(entry, reason);
         let target = components(&entry.link).map_err(|_| refuse("its hard link leads out of the archive"))?;
         let target = node::join(base, &target).ok_or_else(|| refuse("its hard link names no file"))?;
-        let target = self.root.parent(target).map_err(|error| ExtractError::unpack(entry, error.source))?;
-        let stat = statat(&target.dir, &target.name, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|_| refuse("its hard link names a file that is not there"))?;
+        let missing = "its hard link names a file that is not there";
+        let target = self.root.parent(target).map_err(|_| refuse(missing))?;
+        let stat =
+            statat(&target.dir, &target.name, AtFlags::SYMLINK_NOFOLLOW).map_err(|_| refuse(missing))?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             return Err(refuse("its hard link names a directory"));
         }
@@ -284,6 +285,9 @@ impl<'a> Extractor<'a> {
     }
 
     fn whiteout(&mut self, parent: &[&[u8]], mark: &Whiteout<'_>) -> std::io::Result<()> {
+        if *mark == Whiteout::Ignored {
+            return Ok(());
+        }
         let dir = self.dirs.enter(parent)?;
         match mark {
             Whiteout::Ignored => {}

@@ -21,7 +21,6 @@ const MINOR: Range<usize> = 337..345;
 const PREFIX: Range<usize> = 345..500;
 
 const USTAR: &[u8] = b"ustar\x0000";
-const GNU: &[u8] = b"ustar  \0";
 
 /// Longest name and link the header itself holds.
 pub(crate) const MAX_NAME: usize = 100;
@@ -53,10 +52,6 @@ impl Header {
 
     pub(crate) fn typeflag(&self) -> u8 {
         self.0[TYPEFLAG]
-    }
-
-    pub(crate) fn is_gnu(&self) -> bool {
-        self.0[MAGIC] == *GNU
     }
 
     /// Bytes of data that follow; `None` when the field is no number or negative.
@@ -225,7 +220,7 @@ mod tests {
             ..Entry::default()
         };
         let header = Header::of(&entry);
-        assert!(header.checksum_fits() && !header.is_zero() && !header.is_gnu());
+        assert!(header.checksum_fits() && !header.is_zero());
         let mut read = Entry { kind: Kind::from_typeflag(header.typeflag()).unwrap(), ..Entry::default() };
         header.read_into(&mut read).unwrap();
         assert_eq!(read, entry);

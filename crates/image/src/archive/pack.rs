@@ -135,6 +135,9 @@ impl<'w> Packer<'w> {
         path: &[u8],
         kind: FileType,
     ) -> Result<Option<OwnedFd>, PackError> {
+        if self.flavour == Flavour::Layer && name.starts_with(b".wh.") {
+            return Err(refuse(path, "in a layer its name means that a file was removed"));
+        }
         match kind {
             FileType::RegularFile => self.file(dir, name, path).map(|()| None),
             FileType::Directory => self.directory(dir, name, path).map(Some),

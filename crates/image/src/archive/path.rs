@@ -23,10 +23,22 @@ pub(crate) enum Whiteout<'a> {
     Ignored,
 }
 
+/// What a name says in a layer; `None` when it is that of a file.
+///
+/// Errors: a whiteout that names nothing, or that is a directory with something in it.
+pub(crate) fn whiteout_in<'a>(components: &[&'a [u8]]) -> Result<Option<Whiteout<'a>>, &'static str> {
+    let Some((name, parents)) = components.split_last() else { return Ok(None) };
+    match parents.iter().find(|parent| parent.starts_with(b".wh.")) {
+        None => whiteout(name),
+        Some(parent) if parent.starts_with(b".wh..wh.") => Ok(Some(Whiteout::Ignored)),
+        Some(_) => Err("it is in a directory whose name is that of a whiteout"),
+    }
+}
+
 /// What a file name says in a layer; `None` when it is no whiteout.
 ///
 /// Errors: a whiteout that names nothing, or the directory itself.
-pub(crate) fn whiteout(name: &[u8]) -> Result<Option<Whiteout<'_>>, &'static str> {
+fn whiteout(name: &[u8]) -> Result<Option<Whiteout<'_>>, &'static str> {
     let Some(target) = name.strip_prefix(b".wh.") else { return Ok(None) };
     Ok(Some(match target {
         b".wh..opq" => Whiteout::Opaque,
@@ -57,5 +69,7 @@ mod tests {
         assert_eq!(whiteout(b".wh..wh.plnk"), Ok(Some(Whiteout::Ignored)));
         assert!(whiteout(b".wh...").is_err());
         assert!(whiteout(b".wh.").is_err());
+        assert!(whiteout_in(&[b".wh.a", b"b"]).is_err());
+        assert_eq!(whiteout_in(&[b".wh..wh.plnk", b"b"]), Ok(Some(Whiteout::Ignored)));
     }
 }

@@ -14,6 +14,9 @@ use super::sparse::{self, MAX_SEGMENTS, MapPlace, Segment};
 /// Most digits of a number in a sparse map.
 const MAX_DIGITS: usize = 20;
 
+/// What gets a member's data: pieces and their offsets in the file.
+type DataSink<'a> = dyn FnMut(u64, &[u8]) -> Result<(), ExtractError> + 'a;
+
 pub(crate) struct Reader<R> {
     input: R,
     limits: Limits,
@@ -64,10 +67,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Hands the member's data to `sink` in pieces, each with its offset in the file; holes are left out.
-    pub(crate) fn data(
-        &mut self,
-        sink: &mut dyn FnMut(u64, &[u8]) -> Result<(), ExtractError>,
-    ) -> Result<(), ExtractError> {
+    pub(crate) fn data(&mut self, sink: &mut DataSink<'_>) -> Result<(), ExtractError> {
         let whole = [Segment { offset: 0, length: self.left }];
         let segments = self.segments.take();
         for segment in segments.as_deref().unwrap_or(&whole) {

@@ -92,7 +92,7 @@ pub(super) fn tidy(
         write(root, "etc/dpkg/dpkg.cfg.d/slim", &(SLIM.join("\n") + "\n"), 0o644)?;
         // Some packages put links there when they are installed and fail without the directory.
         for section in 1..=8 {
-            make_dir(root, &format!("usr/share/man/man{section}"))?;
+            make_dir(root, format!("usr/share/man/man{section}"))?;
         }
     }
     if exists(root, "etc/apt") {

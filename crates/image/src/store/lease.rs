@@ -39,8 +39,10 @@ impl Lease {
         self.hold(&locked, Held::Blob(config))
     }
 
-    pub(crate) fn hold(&self, locked: &Locked<'_>, held: Held) -> Result<(), StoreError> {
-        locked.session()?.hold(held)?;
+    /// The lock may be that of another handle of the same store; the session is the one the lease began with.
+    pub(crate) fn hold(&self, _locked: &Locked<'_>, held: Held) -> Result<(), StoreError> {
+        let Some(session) = self.inner.existing_session() else { return Ok(()) };
+        session.hold(held)?;
         self.held.lock().unwrap_or_else(PoisonError::into_inner).push(held);
         Ok(())
     }
@@ -58,6 +60,7 @@ impl Drop for Lease {
 impl Store {
     /// Starts a lease; everything made under it stays until it is dropped.
     pub fn lease(&self) -> Result<Lease, StoreError> {
+        self.inner.session()?;
         Ok(Lease { inner: Arc::clone(&self.inner), held: Mutex::default() })
     }
 }
