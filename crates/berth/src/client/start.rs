@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -113,11 +114,11 @@ fn launch(globals: &Globals) -> Result<(), StartError> {
 
 fn spawn(globals: &Globals, log: File) -> io::Result<Child> {
     let mut command = Command::new("/proc/self/exe");
+    command.arg0("berth").args(["engine", "--on-demand"]);
     command.arg("--root").arg(&globals.root).arg("--run").arg(&globals.run);
     if let Some(level) = &globals.log_level {
         command.arg("--log-level").arg(level);
     }
-    command.args(["engine", "run", "--on-demand"]);
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()
 }
 
