@@ -14,9 +14,10 @@ mod verbs;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything that a shim must not have: threads, signal handlers, memory.
+    // Before anything that these roles must not have: threads, signal handlers, memory.
     match std::env::args_os().nth(1) {
         Some(role) if role == "shim" => container::shim::main(),
+        Some(role) if role == "oci" => std::process::exit(container::oci::main(std::env::args_os().skip(2))),
         _ => cli::main(),
     }
 }

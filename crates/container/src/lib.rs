@@ -1,7 +1,7 @@
 //! One container: OCI runtime, cgroups, seccomp, shim, logs, exec, stats.
 //!
 //! The runtime half is [`runtime`] (make a container process, start it, enter it again), [`cgroup`],
-//! [`seccomp`] and [`caps`]; `oci` offers it under runc's command line.
+//! [`seccomp`] and [`caps`]; [`oci`] offers it under runc's command line.
 //!
 //! The shim half is [`shim`] (the process beside each container), [`client`] and [`protocol`] (how the
 //! engine starts and talks to it), [`log`] (json-file logs), [`top`] and [`detach`].
@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod client;
 pub mod detach;
 pub mod log;
+pub mod oci;
 mod overlay;
 mod procstat;
 pub mod protocol;

@@ -72,11 +72,26 @@ impl Layout {
         })
     }
 
+    /// Whether v2's groups can be killed at once. The root has no such file, so that any group below it is asked.
+    pub(crate) fn has_kill(&self) -> bool {
+        let Some((root, _)) = &self.unified else { return false };
+        let groups = fs::read_dir(root).into_iter().flatten().flatten();
+        let mut groups = groups.map(|entry| entry.path()).filter(|path| path.is_dir());
+        groups.next().is_some_and(|group| group.join("cgroup.kill").exists()) || kernel_at_least(5, 14)
+    }
+
     /// The roots of all hierarchies, v1 first.
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Path> {
         let unified = self.unified.iter().map(|(mount, _)| mount.as_path());
         self.v1.iter().map(|one| one.mount.as_path()).chain(unified)
     }
+}
+
+fn kernel_at_least(major: u32, minor: u32) -> bool {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
 }
 
 fn is_unified(path: &Path) -> bool {

@@ -23,7 +23,7 @@ use crate::sys::{MountAttr, mount_setattr};
 pub(super) type Reopen<'a> = &'a dyn Fn() -> io::Result<OwnedFd>;
 
 /// Whether this kernel (and whoever filters our system calls) has the mount API of Linux 5.12.
-pub(super) fn modern() -> bool {
+pub(crate) fn modern() -> bool {
     static MODERN: OnceLock<bool> = OnceLock::new();
     *MODERN.get_or_init(|| {
         // Without anything to change, the kernel has nothing to object to.

@@ -112,6 +112,7 @@ impl Cover {
 
 fn empty_directory() -> io::Result<OwnedFd> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", "tmpfs")?;
     fsconfig_set_string(&context, "nr_blocks", "1")?;
     fsconfig_set_string(&context, "nr_inodes", "1")?;
     fsconfig_create(&context)?;

@@ -25,6 +25,7 @@ use oci_spec::runtime::LinuxDevice;
 use rustix::fs::{CWD, Mode, OFlags, StatxAttributes, StatxFlags, openat, statx};
 use rustix::mount::{MountPropagationFlags, mount_bind_recursive, mount_change};
 
+pub(crate) use attach::modern as has_new_mount_api;
 pub(crate) use mounts::Planned;
 pub(crate) use terminal::Terminal;
 

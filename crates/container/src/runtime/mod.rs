@@ -8,6 +8,7 @@ mod create;
 mod error;
 mod exe;
 mod exec;
+mod features;
 mod hooks;
 mod init;
 mod lookup;
@@ -24,6 +25,7 @@ use oci_spec::runtime::{Process, Spec};
 
 pub use error::{CreateError, ErrorKind, StartError};
 pub use exe::{ProtectedExe, runs_protected};
+pub use features::{CgroupVersion, KernelFeatures};
 pub use hooks::{HookPoint, HookState, run_hooks};
 
 use crate::cgroup::Cgroup;
@@ -123,6 +125,11 @@ impl Created {
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         use std::os::fd::AsFd;
         self.pidfd.as_ref().map(|fd| fd.as_fd())
+    }
+
+    /// The master end of the process' terminal, as long as nobody has taken it.
+    pub fn console(&self) -> Option<&OwnedFd> {
+        self.console.as_ref()
     }
 
     /// Takes the master end of the process' terminal ([`Stdio::Console`]).

@@ -69,8 +69,23 @@ pub(crate) fn clone_process(
     }
 }
 
+/// Whether the kernel can have a process born in a v2 control group.
+pub(crate) fn clone_into_cgroup_available() -> bool {
+    // The descriptor is none, so no process is made: EBADF from kernels that look at it.
+    let args = CloneArgs {
+        flags: CLONE_INTO_CGROUP,
+        exit_signal: libc::SIGCHLD as u64,
+        cgroup: i32::MAX as u64,
+        ..CloneArgs::default()
+    };
+    // SAFETY: as in `clone3`, and it fails.
+    let answer = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) };
+    answer < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EBADF)
+}
+
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
 fn clone3(flags: libc::c_int, cgroup: BorrowedFd<'_>) -> io::Result<Cloned> {
-    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let mut pidfd: libc::c_int = -1;
     let parent = flags & libc::CLONE_PARENT != 0;
     let args = CloneArgs {

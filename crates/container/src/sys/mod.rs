@@ -13,13 +13,15 @@ pub(crate) mod shim;
 
 pub(crate) use bpf::{BpfInsn, DeviceProgram};
 pub(crate) use clock::local_offset;
-pub(crate) use clone::{Cloned, SingleThread, clone_process, into_single_thread};
+pub(crate) use clone::{
+    Cloned, SingleThread, clone_into_cgroup_available, clone_process, into_single_thread,
+};
 pub(crate) use init::{AllSignals, Ended, close_from, reap, send_signal, take_foreground};
 pub(crate) use mount::{MountAttr, mount_setattr};
 pub(crate) use net::loopback_up;
 pub(crate) use process::{
-    SchedAttr, close_on_exec_from, execve, exit_now, join_session_keyring, reset_signals, set_io_priority,
-    set_memory_policy, set_personality, set_scheduler, setns, unshare,
+    SchedAttr, close_on_exec_from, close_range_available, execve, exit_now, join_session_keyring,
+    reset_signals, set_io_priority, set_memory_policy, set_personality, set_scheduler, setns, unshare,
 };
 pub(crate) use seccomp::{SeccompFlags, install_filter, seccomp_action_available};
 

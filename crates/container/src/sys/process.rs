@@ -31,6 +31,13 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     }
 }
 
+/// Whether the kernel has `close_range`.
+pub(crate) fn close_range_available() -> bool {
+    // SAFETY: an empty range (its end before its beginning) closes nothing: EINVAL from kernels that have the call.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, libc::c_uint::MAX, 0, 0) };
+    answer == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
+}
+
 /// For kernels before 5.11: walks `/proc/self/fd`.
 fn close_on_exec_one_by_one(first: u32) -> io::Result<()> {
     for entry in std::fs::read_dir("/proc/self/fd")? {
