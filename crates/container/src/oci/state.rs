@@ -56,7 +56,7 @@ pub(super) fn process_start(pid: i32) -> Option<u64> {
 
 /// The state as runc prints it.
 pub(super) fn json(record: &Record, status: Status) -> Value {
-    json!({
+    let mut state = json!({
         "ociVersion": record.spec.version(),
         "id": record.id,
         "pid": if status == Status::Stopped { 0 } else { record.pid },
@@ -64,9 +64,12 @@ pub(super) fn json(record: &Record, status: Status) -> Value {
         "bundle": record.bundle,
         "rootfs": record.rootfs,
         "created": record.created,
-        "annotations": record.annotations(),
         "owner": record.owner,
-    })
+    });
+    if let Some(annotations) = record.annotations() {
+        state["annotations"] = json!(annotations);
+    }
+    state
 }
 
 #[cfg(test)]

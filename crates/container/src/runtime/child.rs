@@ -102,7 +102,7 @@ fn steps(
     settle::seal_late(&plan.process)?;
     labels.apply()?;
     if plan.init {
-        init::become_init(thread, channel)?;
+        init::become_init(thread)?;
     }
     let error = execve(&program, &plan.process.args, &plan.process.env);
     Err(lookup::exec_failure(&plan.process.program, &error))

@@ -111,3 +111,57 @@ pub(crate) fn close_from(first: libc::c_uint) {
         }
     }
 }
+
+/// Gives back the memory that an init does not need: the heap, and the stack below its own frame.
+///
+/// # Safety
+/// Nothing on the heap may be used, allocated or freed afterwards, and the caller may not return.
+unsafe fn forget_memory() {
+    unsafe extern "C" {
+        /// Where the linker ends the program's data; the heap is above it.
+        static _end: u8;
+    }
+    const PAGE: usize = 4096;
+    const DEEPEST: usize = 256 * 1024;
+    let round = |address: usize| address.div_ceil(PAGE) * PAGE;
+    let here = 0u8;
+    let frame = round((&raw const here) as usize) - 4 * PAGE;
+    // SAFETY: addresses only; the first range is the heap (and a hole before it), the second is stack that no
+    // frame uses. What is not mapped in them is passed over. That nothing there is used is the caller's promise.
+    unsafe {
+        let heap = round((&raw const _end) as usize);
+        let top = libc::sbrk(0) as usize;
+        if top > heap {
+            libc::madvise(heap as *mut libc::c_void, top - heap, libc::MADV_DONTNEED);
+        }
+        libc::madvise((frame - DEEPEST) as *mut libc::c_void, DEEPEST, libc::MADV_DONTNEED);
+    }
+}
+
+/// The built-in init's life: hands signals on to `child`, buries the dead, and ends as `child` does.
+pub(crate) fn serve(child: i32, signals: AllSignals) -> ! {
+    // SAFETY: nothing below uses the heap, and this function does not return.
+    unsafe { forget_memory() };
+    loop {
+        match signals.next() {
+            libc::SIGCHLD => bury(child),
+            signal => send_signal(child, signal),
+        }
+    }
+}
+
+/// Reaps all that have ended, and ends as `child` did if it is among them.
+fn bury(child: i32) {
+    let mut result = None;
+    while let Some((pid, ended)) = reap() {
+        if pid == child {
+            result = Some(match ended {
+                Ended::Exited(status) => status,
+                Ended::Killed(signal) => 128 + signal,
+            });
+        }
+    }
+    if let Some(status) = result {
+        super::exit_now(status);
+    }
+}

@@ -16,7 +16,7 @@ pub(crate) use clock::local_offset;
 pub(crate) use clone::{
     Cloned, SingleThread, clone_into_cgroup_available, clone_process, into_single_thread,
 };
-pub(crate) use init::{AllSignals, Ended, close_from, reap, send_signal, take_foreground};
+pub(crate) use init::{AllSignals, Ended, close_from, reap, send_signal, serve, take_foreground};
 pub(crate) use mount::{MountAttr, mount_setattr};
 pub(crate) use net::loopback_up;
 pub(crate) use process::{
