@@ -143,7 +143,7 @@ impl Journal {
 }
 
 fn lock(root: &Path) -> Result<File, JournalError> {
-    let path = root.join("lock");
+    let path = root.join("engine.lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
