@@ -46,10 +46,24 @@ impl Architecture {
     }
 
     /// The number of the call `name`, without x32's marker bit; `None` where there is no such call.
+    #[cfg(test)]
     pub(crate) fn number(self, name: &str) -> Option<u32> {
-        let row = TABLE.binary_search_by_key(&name, |(known, _)| known).ok()?;
-        u32::try_from(TABLE[row].1[self as usize]).ok()
+        self.number_in(numbers(name)?)
     }
+
+    /// This architecture's of a call's numbers.
+    pub(super) fn number_in(self, numbers: &Numbers) -> Option<u32> {
+        u32::try_from(numbers[self as usize]).ok()
+    }
+}
+
+/// A call's numbers on all architectures.
+pub(super) type Numbers = [i16; 4];
+
+/// The numbers of the call `name`; `None` if no architecture has it.
+pub(super) fn numbers(name: &str) -> Option<&'static Numbers> {
+    let row = TABLE.binary_search_by_key(&name, |(known, _)| known).ok()?;
+    Some(&TABLE[row].1)
 }
 
 #[cfg(test)]

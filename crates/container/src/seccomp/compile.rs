@@ -11,7 +11,7 @@ use super::condition::block;
 use super::instruction::{
     ARCHITECTURE, Instruction, JUMP_EQUAL, JUMP_GREATER_EQUAL, NUMBER, branch, give, load,
 };
-use super::rules::{Verdict, default_action, largest_number, verdicts};
+use super::rules::{Rule, Verdict, default_action, largest_number, rules, verdicts};
 
 const KILL_THREAD: u32 = 0;
 const ERRNO: u32 = 0x0005_0000;
@@ -64,23 +64,34 @@ fn flags(profile: &LinuxSeccomp) -> u32 {
 }
 
 fn by_architecture(profile: &LinuxSeccomp, all: &[Architecture]) -> Result<Vec<Instruction>, SeccompError> {
+    let calls = Calls {
+        rules: rules(profile)?,
+        default: default_action(profile)?,
+        lets_pass: lets_pass(profile.default_action()),
+    };
     let mut program = vec![give(KILL_THREAD)];
     for arch in all.iter().rev().filter(|arch| **arch != Architecture::X32) {
         let mut body = vec![load(NUMBER)];
-        let calls = by_number(profile, *arch, 0)?;
+        let own = calls.by_number(*arch, 0);
         if *arch == Architecture::X86_64 {
-            let x32 = if all.contains(&Architecture::X32) {
-                by_number(profile, Architecture::X32, X32_BIT)?
-            } else {
-                vec![give(KILL_THREAD)]
+            let x32 = match all.contains(&Architecture::X32) {
+                true => calls.by_number(Architecture::X32, X32_BIT),
+                false => vec![give(KILL_THREAD)],
             };
-            body.extend(branch(JUMP_GREATER_EQUAL, X32_BIT, x32, calls));
+            body.extend(branch(JUMP_GREATER_EQUAL, X32_BIT, x32, own));
         } else {
-            body.extend(calls);
+            body.extend(own);
         }
         program = branch(JUMP_EQUAL, arch.audit(), body, program);
     }
     Ok(program)
+}
+
+/// A profile with its names looked up.
+struct Calls {
+    rules: Vec<Rule>,
+    default: u32,
+    lets_pass: bool,
 }
 
 /// A run of numbers, from `first` to the next run's, with one answer.
@@ -89,24 +100,26 @@ struct Run {
     verdict: Verdict,
 }
 
-fn by_number(profile: &LinuxSeccomp, arch: Architecture, bit: u32) -> Result<Vec<Instruction>, SeccompError> {
-    let default = default_action(profile)?;
-    let mut runs = vec![Run { first: 0, verdict: Verdict::default() }];
-    let mut next = bit;
-    for (number, verdict) in verdicts(profile, arch)? {
-        let number = number | bit;
-        if number > next {
-            push(&mut runs, next, Verdict::default(), default);
+impl Calls {
+    fn by_number(&self, arch: Architecture, bit: u32) -> Vec<Instruction> {
+        let default = self.default;
+        let mut runs = vec![Run { first: 0, verdict: Verdict::default() }];
+        let mut next = bit;
+        for (number, verdict) in verdicts(&self.rules, arch, default) {
+            let number = number | bit;
+            if number > next {
+                push(&mut runs, next, Verdict::default(), default);
+            }
+            push(&mut runs, number, verdict, default);
+            next = number + 1;
         }
-        push(&mut runs, number, verdict, default);
-        next = number + 1;
+        push(&mut runs, next, Verdict::default(), default);
+        if let Some(largest) = largest_number(&self.rules, arch).filter(|_| !self.lets_pass) {
+            let unknown = Verdict { otherwise: Some(NO_SUCH_CALL), ..Verdict::default() };
+            push(&mut runs, (largest | bit) + 1, unknown, default);
+        }
+        bisect(&runs, default)
     }
-    push(&mut runs, next, Verdict::default(), default);
-    if let Some(largest) = largest_number(profile, arch).filter(|_| !lets_pass(profile.default_action())) {
-        let unknown = Verdict { otherwise: Some(NO_SUCH_CALL), ..Verdict::default() };
-        push(&mut runs, (largest | bit) + 1, unknown, default);
-    }
-    Ok(bisect(&runs, default))
 }
 
 fn push(runs: &mut Vec<Run>, first: u32, verdict: Verdict, default: u32) {
@@ -147,7 +160,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::interpreter::{Call, run};
-    use super::super::rules::Verdicts;
     use super::*;
     use crate::seccomp::default_seccomp;
 
@@ -159,8 +171,14 @@ mod tests {
     }
 
     /// What a profile means, without any of the compiler's machinery.
-    fn expected(verdicts: &Verdicts, largest: u32, number: u32, args: &[u64; 6], default: u32) -> u32 {
-        let Some(verdict) = verdicts.get(&number) else {
+    fn expected(
+        verdicts: &[(u32, Verdict)],
+        largest: u32,
+        number: u32,
+        args: &[u64; 6],
+        default: u32,
+    ) -> u32 {
+        let Some((_, verdict)) = verdicts.iter().find(|(known, _)| *known == number) else {
             return if number > largest { NO_SUCH_CALL } else { default };
         };
         let holds = |test: &crate::seccomp::rules::Test| {
@@ -184,8 +202,9 @@ mod tests {
         let filter = compile(profile).unwrap();
         let default = default_action(profile).unwrap();
         for (arch, bit) in [(Architecture::X86_64, 0), (Architecture::X86, 0), (Architecture::X32, X32_BIT)] {
-            let verdicts = verdicts(profile, arch).unwrap();
-            let largest = largest_number(profile, arch).unwrap();
+            let rules = rules(profile).unwrap();
+            let verdicts = verdicts(&rules, arch, default);
+            let largest = largest_number(&rules, arch).unwrap();
             for number in 0..700 {
                 let call = Call { number: number | bit, audit: arch.audit(), args: *args };
                 let (answer, _) = run(&filter.program, &call);

@@ -1,13 +1,11 @@
 //! An OCI profile, sorted by system call number for one architecture.
 
-use std::collections::BTreeMap;
-
 use oci_spec::runtime::{
     LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompOperator, LinuxSyscall,
 };
 
 use super::SeccompError;
-use super::arch::Architecture;
+use super::arch::{Architecture, Numbers, numbers};
 
 /// A test of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,30 +25,50 @@ pub(super) struct Verdict {
     pub otherwise: Option<u32>,
 }
 
-/// The calls that `profile` names, by their number on `arch`.
-pub(super) type Verdicts = BTreeMap<u32, Verdict>;
-
-/// Sorts the rules of `profile` for `arch`. Names that `arch` does not have are passed over.
-pub(super) fn verdicts(profile: &LinuxSeccomp, arch: Architecture) -> Result<Verdicts, SeccompError> {
-    let default = default_action(profile)?;
-    let mut all = Verdicts::new();
-    for rule in profile.syscalls().iter().flatten() {
-        let action = action_value(rule.action(), rule.errno_ret())?;
-        if action == default {
-            continue;
-        }
-        let alternatives = alternatives(rule)?;
-        for number in rule.names().iter().filter_map(|name| arch.number(name)) {
-            all.entry(number).or_default().add(&alternatives, action);
-        }
-    }
-    Ok(all)
+/// A rule with its names looked up.
+#[derive(Debug)]
+pub(super) struct Rule {
+    calls: Vec<&'static Numbers>,
+    alternatives: Vec<Vec<Test>>,
+    action: u32,
 }
 
-/// The largest number that `profile` names on `arch`, whatever is done about it.
-pub(super) fn largest_number(profile: &LinuxSeccomp, arch: Architecture) -> Option<u32> {
-    let names = profile.syscalls().iter().flatten().flat_map(LinuxSyscall::names);
-    names.filter_map(|name| arch.number(name)).max()
+/// Looks up the rules of `profile`. Names that no architecture has are passed over.
+pub(super) fn rules(profile: &LinuxSeccomp) -> Result<Vec<Rule>, SeccompError> {
+    let rule = |rule: &LinuxSyscall| {
+        Ok(Rule {
+            calls: rule.names().iter().filter_map(|name| numbers(name)).collect(),
+            alternatives: alternatives(rule)?,
+            action: action_value(rule.action(), rule.errno_ret())?,
+        })
+    };
+    profile.syscalls().iter().flatten().map(rule).collect()
+}
+
+/// What is to be done about the calls that `rules` name on `arch`, by their numbers in ascending order. Rules that
+/// say what the `default` is say nothing.
+pub(super) fn verdicts(rules: &[Rule], arch: Architecture, default: u32) -> Vec<(u32, Verdict)> {
+    let mut all: Vec<(u32, &Rule)> = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.action != default) {
+        all.extend(rule.calls.iter().filter_map(|call| Some((arch.number_in(call)?, rule))));
+    }
+    // Stable: the rules of one call stay in their order.
+    all.sort_by_key(|(number, _)| *number);
+    let mut verdicts: Vec<(u32, Verdict)> = Vec::with_capacity(all.len());
+    for (number, rule) in all {
+        if verdicts.last().is_none_or(|(last, _)| *last != number) {
+            verdicts.push((number, Verdict::default()));
+        }
+        if let Some((_, verdict)) = verdicts.last_mut() {
+            verdict.add(&rule.alternatives, rule.action);
+        }
+    }
+    verdicts
+}
+
+/// The largest number that `rules` name on `arch`, whatever is done about it.
+pub(super) fn largest_number(rules: &[Rule], arch: Architecture) -> Option<u32> {
+    rules.iter().flat_map(|rule| &rule.calls).filter_map(|call| arch.number_in(call)).max()
 }
 
 /// What the profile does with calls that it does not name.
