@@ -95,7 +95,7 @@ fn kernel_at_least(major: u32, minor: u32) -> bool {
 }
 
 fn is_unified(path: &Path) -> bool {
-    statfs(path).is_ok_and(|fs| fs.f_type as i64 == CGROUP2_MAGIC)
+    statfs(path).is_ok_and(|fs| fs.f_type == CGROUP2_MAGIC)
 }
 
 fn unified(mount: PathBuf) -> (PathBuf, Vec<String>) {

@@ -84,7 +84,7 @@ impl Args {
         let flag = known.iter().find(|flag| flag.name == name || is_short(flag));
         let flag = flag.ok_or_else(|| OciError::UnknownFlag(arg.clone()))?;
         let text = match (flag.value, inline) {
-            (true, None) => more.next().ok_or_else(|| OciError::MissingValue(flag.name))?,
+            (true, None) => more.next().ok_or(OciError::MissingValue(flag.name))?,
             (_, Some(text)) => text,
             (false, None) => "true".to_owned(),
         };

@@ -92,8 +92,8 @@ fn keep_owner_and_time(to: &OwnedFd, name: &CStr, stat: &Stat) -> io::Result<()>
     chownat(to, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
     let time = |secs, nanos| Timespec { tv_sec: secs, tv_nsec: nanos as _ };
     let times = Timestamps {
-        last_access: time(stat.st_atime as i64, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime as i64, stat.st_mtime_nsec),
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
     };
     Ok(utimensat(to, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }

@@ -129,7 +129,7 @@ fn bind(context: &Context<'_>, planned: &Planned) -> Result<(), Fault> {
 }
 
 fn is_procfs(fd: &OwnedFd) -> bool {
-    fstatfs(fd).is_ok_and(|fs| fs.f_type as i64 == PROC_MAGIC)
+    fstatfs(fd).is_ok_and(|fs| fs.f_type == PROC_MAGIC)
 }
 
 fn file_system(context: &mut Context<'_>, planned: &Planned) -> Result<(), Fault> {

@@ -101,7 +101,7 @@ fn it_can_go_on_in_the_background() {
     assert!(status.unwrap().success());
     let pid = fs::read_to_string(file).unwrap();
     let line = || fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    until(|| line() == "sleep\077\0");
+    until(|| line() == "sleep\x0077\x00");
 }
 
 fn it_is_in_the_containers_group() {

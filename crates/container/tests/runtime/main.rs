@@ -2,6 +2,8 @@
 //!
 //! The test program is the runtime itself (`oci …`) and, where busybox cannot help, what runs in a container.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod bundle;
 mod console;
 mod exec;

@@ -31,7 +31,7 @@ fn same(make: impl Fn() -> Bundle, look: impl Fn(&Bundle) -> String) {
     }
 }
 
-const WORLD: &str = "grep -E '^(Uid|Gid|Groups|Cap|NoNew|Seccomp:|Sig(Blk|Ign))' /proc/self/status
+const WORLD: &str = "grep -E '^(Uid|Gid|Groups|Cap|NoNew|Seccomp:|SigBlk)' /proc/self/status
     cat /proc/self/limits; env | sort; pwd; umask; hostname; cat /proc/self/oom_score_adj
     ls -ln /dev | sed 's/ [A-Z][a-z][a-z] .* / /'; stat -c '%n %a %u %g' / /dev /dev/pts /dev/shm /proc /sys
     ls /proc/self/fd; cat /proc/sys/net/ipv4/ip_forward; wc -c < /proc/keys; ls /proc/acpi /sys/firmware; ls /proc/self/ns";

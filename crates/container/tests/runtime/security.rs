@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use crate::Test;
-use crate::bundle::{Answer, Bundle, until};
+use crate::bundle::{Answer, Bundle};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the_defaults_are_dockers", the_defaults_are_dockers),
@@ -95,13 +94,11 @@ fn foreign_architectures_are_in_the_default_filter() {
     // A kernel that has no 32-bit programs at all cannot tell.
     if std::process::Command::new(&path).status().is_ok_and(|status| status.code() == Some(7)) {
         assert_eq!(bundle.run().code, 7);
-        assert_eq!(plain.run().code, 128 + libc_sigsys(), "killed: the profile names x86_64 alone");
+        assert_eq!(plain.run().code, 128 + SIGSYS, "killed: the profile names x86_64 alone");
     }
 }
 
-fn libc_sigsys() -> i32 {
-    31
-}
+const SIGSYS: i32 = 31;
 
 fn masked_paths_show_nothing() {
     let bundle = Bundle::new(
@@ -142,30 +139,15 @@ fn a_device_can_be_allowed() {
     assert!(!answer.err.contains("Operation not permitted"), "{answer:?}");
 }
 
-/// Lists a container's descriptors; the directory that `ls` itself opens is the last one.
+/// Runs a container with a runtime that has inherited the host's `/etc` as descriptors 3 and 7.
 fn descriptors(bundle: &Bundle, flags: &[&str]) -> Answer {
     let mut args = vec!["run"];
     args.extend(flags);
     args.push(&bundle.id);
-    let mut command = bundle.command(&args);
-    let secret = fs::File::open("/etc").unwrap();
-    // Without the mark that closes them: descriptors 3 and 7 are inherited by the runtime.
-    let make = move || {
-        for number in [3, 7] {
-            let mut target = unsafe { rustix_fd(number) };
-            rustix::io::dup2(&secret, &mut target)?;
-            rustix::io::fcntl_setfd(&target, rustix::io::FdFlags::empty())?;
-            std::mem::forget(target);
-        }
-        Ok(())
-    };
-    unsafe { command.pre_exec(make) };
-    command.output().unwrap().into()
-}
-
-unsafe fn rustix_fd(number: i32) -> std::os::fd::OwnedFd {
-    use std::os::fd::FromRawFd;
-    unsafe { std::os::fd::OwnedFd::from_raw_fd(number) }
+    let command = bundle.command(&args);
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec 3</etc 7</etc \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    shell.current_dir(bundle.dir()).stdin(Stdio::null()).output().unwrap().into()
 }
 
 fn no_descriptor_leaks() {
@@ -280,6 +262,4 @@ fn the_host_is_not_mounted() {
         "{below:?}"
     );
     assert!(out.lines().all(|line| !line.contains("shared:")), "{out}");
-    assert!(!Path::new("/proc/self/mountinfo").read_link().is_ok());
-    until(|| true);
 }
