@@ -19,6 +19,7 @@ pub fn config_hash(project: &Project, service: &Service) -> String {
     let mut object = service_object(service);
     object.retain(|key, _| !NOT_IN_CONTAINERS.contains(&key.as_str()) && !key.starts_with("x-"));
     object.insert("image".to_owned(), Value::from(project.image_of(service)));
+    object.insert("#restart_delay".to_owned(), json!(service.lifecycle.restart_delay));
     object.insert("#names".to_owned(), names(project, service));
     object.insert("#contents".to_owned(), contents(project, service));
     digest(&Value::Object(object))

@@ -8,6 +8,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p compose` writes what came out; read the difference before it is committed.
 
+#![allow(clippy::unwrap_used)]
+
 use compose::{LoadOptions, load, render_yaml};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

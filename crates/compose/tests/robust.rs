@@ -1,5 +1,7 @@
 //! No input may make the loader panic, hang or take the machine's memory.
 
+#![allow(clippy::unwrap_used)]
+
 use compose::{LoadOptions, load, render_yaml};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};

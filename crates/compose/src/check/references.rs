@@ -7,7 +7,8 @@ use crate::suggest::closest;
 use std::collections::BTreeMap;
 
 impl Checks<'_> {
-    /// Dependencies must be services that are enabled; those not required are dropped with a warning otherwise.
+    /// Dependencies must be services that are enabled. Those not required are dropped otherwise, with a warning when
+    /// there is no such service at all.
     pub(super) fn dependencies(&self, project: &mut Project) {
         let known: Vec<ServiceName> = project.services.keys().cloned().collect();
         let mut services = std::mem::take(&mut project.services);
@@ -21,6 +22,9 @@ impl Checks<'_> {
                 .collect();
             for (name, required) in missing {
                 service.lifecycle.depends_on.remove(name.as_str());
+                if !required && project.disabled_services.contains_key(name.as_str()) {
+                    continue;
+                }
                 let finding = self.missing_dependency(project, &known, service, &name, required);
                 self.report.add(finding);
             }

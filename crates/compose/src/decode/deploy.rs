@@ -82,8 +82,7 @@ fn restart_policy(cursor: &Cursor<'_>) -> Option<DeployRestart> {
         max_attempts: fields.integer("max_attempts"),
         window: fields.parse("window", Cursor::duration),
     };
-    fields.unsupported("delay", "the engine's own back-off is used");
-    fields.unsupported("window", "the engine's own back-off is used");
+    fields.unsupported("window", "a container that runs for ten seconds counts as started");
     fields.finish();
     Some(policy)
 }

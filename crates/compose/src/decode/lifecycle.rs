@@ -13,6 +13,7 @@ pub(super) fn lifecycle(fields: &Fields<'_>) -> Lifecycle {
         depends_on: fields.parse("depends_on", depends_on).unwrap_or_default(),
         healthcheck: fields.parse("healthcheck", healthcheck),
         restart: fields.parse("restart", restart).unwrap_or_default(),
+        restart_delay: None,
         stop_signal: fields.parse("stop_signal", |c| c.text_or_number().map(str::to_owned)),
         stop_grace_period: fields.parse("stop_grace_period", Cursor::duration),
     }

@@ -215,6 +215,7 @@ fn apply_deploy(cursor: &Cursor<'_>, fields: &Fields<'_>, service: &mut Service)
             format!("`{}.{key}` and `deploy.resources.{other}` say different things", cursor.path());
         cursor.report(Finding::error(span, message).help("keep one of the two"));
     }
+    service.lifecycle.restart_delay = deploy.restart_policy.and_then(|policy| policy.delay);
     let restart_is_given = fields.get("restart").is_some();
     if let (false, Some(policy)) = (restart_is_given, &deploy.restart_policy) {
         service.lifecycle.restart = match policy.condition {

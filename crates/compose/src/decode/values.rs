@@ -137,8 +137,8 @@ pub(crate) fn to_json(node: &Node) -> serde_json::Value {
     }
 }
 
-/// Binary multiples, with any of `k`, `kb` and `kib`, in either case.
-pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
+/// Reads a size in bytes: binary multiples, with any of `k`, `kb` and `kib`, in either case.
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = (&text[..digits], text[digits..].trim_start());
@@ -163,8 +163,8 @@ pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     (value < 9e18).then_some(value as u64)
 }
 
-/// Numbers with units, added up; in nanoseconds.
-pub(crate) fn parse_duration(text: &str) -> Option<u64> {
+/// Reads a span of time in nanoseconds: numbers with units, added up.
+pub fn parse_duration(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     if rest == "0" {
         return Some(0);

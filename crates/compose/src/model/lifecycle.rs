@@ -14,6 +14,8 @@ pub struct Lifecycle {
     pub healthcheck: Option<Healthcheck>,
     /// `restart`, or what `deploy.restart_policy` amounts to.
     pub restart: RestartPolicy,
+    /// `deploy.restart_policy.delay`: the time between an exit and the restart; absent means the engine's back-off.
+    pub restart_delay: Option<Nanoseconds>,
     /// `stop_signal`: a name or number; absent means the image's.
     pub stop_signal: Option<String>,
     /// `stop_grace_period`; absent means the engine's default (10 s).

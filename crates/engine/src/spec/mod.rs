@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub use health::{HealthTest, Healthcheck};
 pub use log::{LogConfig, LogDriver};
-pub use mount::{BindMount, Declared, MountKind, MountSpec, Propagation, TmpfsMount, VolumeMount};
+pub use mount::{
+    BindMount, Declared, MountKind, MountSpec, Propagation, TmpfsMount, TmpfsOptionError, VolumeMount,
+};
 pub use name::{ContainerName, NameError, VolumeName};
 pub use network::{
     ContainerPort, EndpointSpec, ExtraHost, HostAddress, HostPort, NetworkMode, NetworkSettings,
@@ -33,7 +35,7 @@ pub use resources::{
     BlkioDevice, DeviceAccess, DeviceMapping, DeviceRequest, MemorySwap, PidsLimit, Resources, Ulimit,
 };
 pub use restart::RestartPolicy;
-pub use security::{IpcMode, NamespaceMode, SeccompChoice, SecuritySettings};
+pub use security::{IpcMode, NamespaceMode, SeccompChoice, SecuritySettings, UnknownSecurityOption};
 pub use signal::{ParseSignalError, Signal};
 
 /// All that is asked of one container.

@@ -128,3 +128,40 @@ pub struct TmpfsMount {
     /// Further options (`exec`, `uid=…`), over Docker's `noexec,nosuid,nodev`.
     pub options: Vec<String>,
 }
+
+/// An option of a file system in memory that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the tmpfs option `{0}` cannot be read: write a size such as 64m, or an octal mode")]
+pub struct TmpfsOptionError(pub String);
+
+impl TmpfsMount {
+    /// Reads the options of `--tmpfs`: `size=64m,mode=1777,noexec`.
+    ///
+    /// # Errors
+    /// [`TmpfsOptionError`] for a size or mode that is none.
+    pub fn parse(options: &str) -> Result<Self, TmpfsOptionError> {
+        let mut tmpfs = Self::default();
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            let error = || TmpfsOptionError(option.to_owned());
+            match option.split_once('=') {
+                Some(("size", text)) => tmpfs.size = Some(compose::parse_bytes(text).ok_or_else(error)?),
+                Some(("mode", text)) => tmpfs.mode = Some(u32::from_str_radix(text, 8).map_err(|_| error())?),
+                _ => tmpfs.options.push(option.to_owned()),
+            }
+        }
+        Ok(tmpfs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_tmpfs_are_read() {
+        let tmpfs = TmpfsMount::parse("size=64m,mode=1770,exec,uid=5").unwrap();
+        assert_eq!((tmpfs.size, tmpfs.mode), (Some(64 << 20), Some(0o1770)));
+        assert_eq!(tmpfs.options, ["exec", "uid=5"]);
+        assert!(TmpfsMount::parse("size=big").is_err());
+    }
+}

@@ -40,6 +40,47 @@ pub struct SecuritySettings {
     pub user: NamespaceMode,
 }
 
+/// An option of `--security-opt` that nothing here understands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown security option: {0:?}")]
+pub struct UnknownSecurityOption(pub String);
+
+impl SecuritySettings {
+    /// Applies one option of `--security-opt`: `key=value`, or the older `key:value`, or a word.
+    ///
+    /// The value of `seccomp` becomes [`SeccompChoice::Profile`] as it is: a caller that takes paths reads them.
+    ///
+    /// # Errors
+    /// [`UnknownSecurityOption`] for a key or word that means nothing here.
+    pub fn apply_option(&mut self, option: &str) -> Result<(), UnknownSecurityOption> {
+        let (key, value) = match option.find(['=', ':']) {
+            Some(at) => (&option[..at], &option[at + 1..]),
+            None => (option, ""),
+        };
+        match key {
+            "no-new-privileges" => self.no_new_privileges = !matches!(value, "false" | "0"),
+            "seccomp" => {
+                self.seccomp = match value {
+                    "unconfined" => SeccompChoice::Unconfined,
+                    "builtin" | "default" => SeccompChoice::Default,
+                    profile => SeccompChoice::Profile(profile.to_owned()),
+                }
+            }
+            "apparmor" => self.apparmor = Some(value.to_owned()),
+            "label" => {
+                let (name, setting) = value.split_once(':').unwrap_or((value, ""));
+                self.selinux.insert(name.to_owned(), setting.to_owned());
+            }
+            "systempaths" if value == "unconfined" => {
+                self.masked_paths = Some(Vec::new());
+                self.readonly_paths = Some(Vec::new());
+            }
+            _ => return Err(UnknownSecurityOption(option.to_owned())),
+        }
+        Ok(())
+    }
+}
+
 /// The system call filter of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeccompChoice {

@@ -1,0 +1,68 @@
+//! One `up` or `down` of a project at a time.
+
+use crate::error::EngineError;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use time::OffsetDateTime;
+
+/// Which projects are being worked on.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Locks {
+    held: Arc<Mutex<BTreeMap<String, Holder>>>,
+}
+
+/// Who works on a project.
+#[derive(Debug, Clone)]
+struct Holder {
+    what: &'static str,
+    since: OffsetDateTime,
+}
+
+/// The right to work on a project; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    locks: Locks,
+    project: String,
+}
+
+impl Locks {
+    /// Takes the right to work on a project.
+    ///
+    /// # Errors
+    /// A conflict that says who works on it and since when: waiting would hide that two users change one project.
+    pub(crate) fn take(&self, project: &str, what: &'static str) -> Result<Guard, EngineError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(holder) = held.get(project) {
+            let seconds = (OffsetDateTime::now_utc() - holder.since).whole_seconds();
+            return Err(EngineError::Conflict(format!(
+                "the project `{project}` is busy: another `{}` began {seconds} s ago; wait until it is done, or interrupt it",
+                holder.what
+            )));
+        }
+        held.insert(project.to_owned(), Holder { what, since: OffsetDateTime::now_utc() });
+        Ok(Guard { locks: self.clone(), project: project.to_owned() })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut held = self.locks.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&self.project);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_worker_is_told_who_is_first() {
+        let locks = Locks::default();
+        let guard = locks.take("shop", "up").unwrap();
+        let error = locks.take("shop", "down").unwrap_err().to_string();
+        assert!(error.contains("the project `shop` is busy: another `up` began"), "{error}");
+        assert!(locks.take("other", "up").is_ok());
+        drop(guard);
+        assert!(locks.take("shop", "down").is_ok());
+    }
+}

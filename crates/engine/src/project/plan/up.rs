@@ -1,0 +1,476 @@
+//! The steps of `up`.
+
+use super::PlanError;
+use super::decide::{Decider, Decision, Fate, Place, providers};
+use super::dependencies::{all_in_order, touched_services};
+use super::order::after_what_gives_way;
+use super::resources::{Networks, volumes, volumes_of};
+use super::step::{Action, ContainerRef, Plan, Slot, StepId, WaitFor};
+use crate::project::labels;
+use crate::project::observed::{Observed, ObservedContainer};
+use crate::project::options::UpOptions;
+use compose::model::{Attachment, Condition, NetworkKey, Project, Service, ServiceName, VolumeKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Makes one plan.
+pub(super) struct Planner<'a> {
+    project: &'a Project,
+    observed: &'a Observed,
+    options: &'a UpOptions,
+    /// The services that are touched, in order.
+    services: Vec<&'a Service>,
+    plan: Plan,
+}
+
+/// The steps made so far that others follow.
+#[derive(Default)]
+struct Made {
+    networks: BTreeMap<NetworkKey, StepId>,
+    volumes: BTreeMap<VolumeKey, StepId>,
+    /// Steps that make the containers of a service.
+    creates: BTreeMap<ServiceName, Vec<StepId>>,
+    /// Steps that start containers of a service.
+    starts: BTreeMap<ServiceName, Vec<StepId>>,
+    /// Steps that stop containers which are restarted with a dependency, by the dependency.
+    stops_before: BTreeMap<ServiceName, Vec<StepId>>,
+    /// Removals of containers that were on networks which are made anew.
+    off_network: BTreeMap<NetworkKey, Vec<StepId>>,
+    /// Stops of the old containers of places that are replaced or restarted.
+    stopped: BTreeMap<Slot, StepId>,
+    /// Removals of the old containers of places.
+    removed: BTreeMap<Slot, StepId>,
+    /// Removals of containers, by the name they give back.
+    names: BTreeMap<String, StepId>,
+}
+
+impl<'a> Planner<'a> {
+    /// # Errors
+    /// Services that the project does not have, or that cannot have the number of containers asked for.
+    pub(super) fn new(
+        project: &'a Project,
+        observed: &'a Observed,
+        options: &'a UpOptions,
+    ) -> Result<Self, Vec<PlanError>> {
+        let names = touched_services(project, options)?;
+        let services = names.iter().filter_map(|name| project.services.get(name.as_str())).collect();
+        let planner = Self { project, observed, options, services, plan: Plan::default() };
+        let errors = planner.scale_errors();
+        if errors.is_empty() { Ok(planner) } else { Err(errors) }
+    }
+
+    fn scale_errors(&self) -> Vec<PlanError> {
+        let too_many = |(name, replicas): (&String, &u32)| {
+            let service = self.project.services.get(name.as_str()).filter(|_| *replicas > 1)?;
+            let has_address = |attachment: &compose::model::ServiceNetwork| {
+                attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some()
+            };
+            let what = if service.container_name.is_some() {
+                "container name"
+            } else if service.networking.attachment.networks().any(|(_, network)| has_address(network)) {
+                "address"
+            } else if service
+                .networking
+                .ports
+                .iter()
+                .any(|p| p.published.is_some_and(|r| u32::from(r.end - r.start) + 1 < *replicas))
+            {
+                "port on the host"
+            } else {
+                return None;
+            };
+            Some(PlanError::CannotScale { service: service.name.clone(), replicas: *replicas, what })
+        };
+        self.options.scale.iter().filter_map(too_many).collect()
+    }
+
+    /// # Errors
+    /// Networks and volumes that are missing or not the project's.
+    pub(super) fn plan(mut self) -> Result<Plan, Vec<PlanError>> {
+        let mut errors = Vec::new();
+        let networks = Networks::decide(self.project, self.observed, &self.services, &mut errors);
+        self.add_services_of_replaced_networks(&networks);
+        let made_volumes = volumes(self.project, self.observed, &self.services, &mut self.plan, &mut errors);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let decisions = self.decide(&networks);
+        self.note_kept(&decisions);
+        let mut made = Made { volumes: made_volumes, ..Made::default() };
+        self.create_networks(&networks, &mut made);
+        self.remove_surplus(&decisions, &mut made);
+        self.stop_dependents(&decisions, &mut made);
+        self.clear_networks(&networks, &decisions, &mut made);
+        for service in self.services.clone() {
+            if let Some(decision) = decisions.get(service.name.as_str()) {
+                self.service(service, decision, &networks, &mut made);
+            }
+        }
+        self.wait_for_all(&decisions, &made);
+        self.orphans();
+        after_what_gives_way(&mut self.plan, self.project, self.observed);
+        Ok(self.plan)
+    }
+
+    /// A network that is made anew takes all containers on it along, also those of services that were not named.
+    fn add_services_of_replaced_networks(&mut self, networks: &Networks) {
+        let touched: BTreeSet<&str> = self.services.iter().map(|service| service.name.as_str()).collect();
+        let also: Vec<&Service> = self
+            .project
+            .services
+            .values()
+            .filter(|service| !touched.contains(service.name.as_str()) && networks.is_replaced_for(service))
+            .filter(|service| self.containers_of(&service.name).next().is_some())
+            .collect();
+        self.services.extend(also);
+    }
+
+    fn containers_of(&self, service: &ServiceName) -> impl Iterator<Item = &'a ObservedContainer> {
+        let name = service.to_string();
+        let project = self.project.name.as_str();
+        self.observed
+            .of_project(project)
+            .filter(move |c| c.label(labels::SERVICE) == Some(name.as_str()) && !c.is_one_off())
+    }
+
+    fn decide(&mut self, networks: &Networks) -> BTreeMap<ServiceName, Decision<'a>> {
+        let explicit = match self.options.services.as_slice() {
+            [] => self.project.services.keys().map(ToString::to_string).collect(),
+            named => named.iter().cloned().collect(),
+        };
+        let decider = Decider {
+            project: self.project,
+            observed: self.observed,
+            options: self.options,
+            networks,
+            explicit,
+        };
+        let mut decisions = BTreeMap::new();
+        for service in &self.services {
+            let decision = decider.decide(service, &decisions);
+            decisions.insert(service.name.clone(), decision);
+        }
+        // Dependents that are restarted with a replaced dependency, though nobody named them.
+        for service in all_in_order(self.project) {
+            if decisions.contains_key(service.name.as_str()) || self.options.no_deps {
+                continue;
+            }
+            let mut decision = decider.decide(service, &decisions);
+            decision.surplus.clear();
+            decision.places.retain(|place| place.fate == Fate::Restart);
+            if !decision.places.is_empty() {
+                self.services.push(service);
+                decisions.insert(service.name.clone(), decision);
+            }
+        }
+        decisions
+    }
+
+    fn note_kept(&mut self, decisions: &BTreeMap<ServiceName, Decision<'a>>) {
+        for place in decisions.values().flat_map(|decision| &decision.places) {
+            if let (Some(container), true) = (place.container, place.fate != Fate::Replace) {
+                self.plan.kept.insert(place.slot.clone(), reference(container));
+            }
+            if place.fate == Fate::Completed {
+                self.plan.completed.push(place.slot.clone());
+            }
+        }
+    }
+
+    fn create_networks(&mut self, networks: &Networks, made: &mut Made) {
+        for key in &networks.create {
+            let step = self.create_network(key, []);
+            made.networks.extend(step.map(|step| (key.clone(), step)));
+        }
+    }
+
+    fn create_network(
+        &mut self,
+        key: &NetworkKey,
+        after: impl IntoIterator<Item = StepId>,
+    ) -> Option<StepId> {
+        let network = self.project.networks.get(key.as_str())?;
+        Some(self.plan.add(Action::CreateNetwork { key: key.clone(), name: network.name.clone() }, after))
+    }
+
+    /// Stops and removes a container.
+    fn remove(&mut self, container: &ObservedContainer, volumes: bool, after: Vec<StepId>) -> StepId {
+        let container_ref = reference(container);
+        let after = match container.state.is_alive() {
+            true => vec![self.plan.add(Action::Stop { container: container_ref.clone() }, after)],
+            false => after,
+        };
+        self.plan.add(Action::Remove { container: container_ref, volumes }, after)
+    }
+
+    fn remove_surplus(&mut self, decisions: &BTreeMap<ServiceName, Decision<'a>>, made: &mut Made) {
+        for container in decisions.values().flat_map(|decision| &decision.surplus) {
+            let step = self.remove(container, true, Vec::new());
+            made.names.insert(container.name.clone(), step);
+            self.note_off_network(container, step, made);
+        }
+    }
+
+    fn note_off_network(&self, container: &ObservedContainer, step: StepId, made: &mut Made) {
+        for (key, network) in &self.project.networks {
+            if container.networks.contains(&network.name) {
+                made.off_network.entry(key.clone()).or_default().push(step);
+            }
+        }
+    }
+
+    /// Containers that are restarted with a dependency stop before the dependency does.
+    fn stop_dependents(&mut self, decisions: &BTreeMap<ServiceName, Decision<'a>>, made: &mut Made) {
+        // Dependents come after what they depend on, so from the end: outermost first.
+        for service in self.services.clone().into_iter().rev() {
+            let Some(decision) = decisions.get(service.name.as_str()) else { continue };
+            for place in decision.places.iter().filter(|place| place.fate == Fate::Restart) {
+                let Some(container) = place.container else { continue };
+                let before = made.stops_before.get(service.name.as_str()).cloned().unwrap_or_default();
+                let step = self.plan.add(Action::Stop { container: reference(container) }, before);
+                made.stopped.insert(place.slot.clone(), step);
+                for (name, dependency) in &service.lifecycle.depends_on {
+                    if dependency.restart {
+                        made.stops_before.entry(name.clone()).or_default().push(step);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Networks that are made anew are left by all their containers first.
+    fn clear_networks(
+        &mut self,
+        networks: &Networks,
+        decisions: &BTreeMap<ServiceName, Decision<'a>>,
+        made: &mut Made,
+    ) {
+        if networks.replace.is_empty() {
+            return;
+        }
+        for service in self.services.clone() {
+            let Some(decision) = decisions.get(service.name.as_str()) else { continue };
+            for place in decision.places.iter().filter(|place| place.fate == Fate::Replace) {
+                let Some(container) = place.container.filter(|_| networks.is_replaced_for(service)) else {
+                    continue;
+                };
+                let before = made.stops_before.get(service.name.as_str()).cloned().unwrap_or_default();
+                let step = self.remove(container, self.options.renew_anon_volumes, before);
+                made.removed.insert(place.slot.clone(), step);
+                self.note_off_network(container, step, made);
+            }
+        }
+        for key in &networks.replace {
+            let Some(network) = self.project.networks.get(key.as_str()) else { continue };
+            let after = made.off_network.get(key).cloned().unwrap_or_default();
+            let removed = self.plan.add(Action::RemoveNetwork { name: network.name.clone() }, after);
+            let step = self.create_network(key, [removed]);
+            made.networks.extend(step.map(|step| (key.clone(), step)));
+        }
+    }
+
+    fn service(&mut self, service: &Service, decision: &Decision<'a>, networks: &Networks, made: &mut Made) {
+        let mut ready: Vec<(&Place<'a>, Vec<StepId>)> = Vec::new();
+        for place in &decision.places {
+            let steps = match (place.fate, place.container) {
+                (Fate::Keep | Fate::Completed, Some(container)) => {
+                    self.final_name(place, container, Vec::new());
+                    continue;
+                }
+                (Fate::Start, Some(container)) => self.final_name(place, container, Vec::new()),
+                (Fate::Restart, Some(container)) => {
+                    let stopped = made.stopped.get(&place.slot).copied();
+                    self.final_name(place, container, stopped.into_iter().collect())
+                }
+                (Fate::Replace, Some(old)) => self.replace(service, place, old, networks, made),
+                _ => vec![self.create(service, place, None, made)],
+            };
+            ready.push((place, steps));
+        }
+        if ready.is_empty() || self.options.no_start {
+            return;
+        }
+        let gates = self.gates(service, made);
+        for (place, steps) in ready {
+            let action = Action::Start { slot: place.slot.clone(), name: place.name.clone() };
+            let step = self.plan.add(action, steps.into_iter().chain(gates.iter().copied()));
+            made.starts.entry(service.name.clone()).or_default().push(step);
+        }
+    }
+
+    /// Renames a container that an interrupted `up` left under another name.
+    fn final_name(
+        &mut self,
+        place: &Place<'a>,
+        container: &ObservedContainer,
+        after: Vec<StepId>,
+    ) -> Vec<StepId> {
+        if container.name == place.name {
+            return after;
+        }
+        let action = Action::Rename { slot: place.slot.clone(), name: place.name.clone() };
+        vec![self.plan.add(action, after)]
+    }
+
+    fn replace(
+        &mut self,
+        service: &Service,
+        place: &Place<'a>,
+        old: &ObservedContainer,
+        networks: &Networks,
+        made: &mut Made,
+    ) -> Vec<StepId> {
+        if networks.is_replaced_for(service) {
+            return vec![self.create(service, place, Some(old), made)];
+        }
+        let created = self.create(service, place, Some(old), made);
+        let mut before = made.stops_before.get(service.name.as_str()).cloned().unwrap_or_default();
+        before.push(created);
+        let removed = self.remove(old, self.options.renew_anon_volumes, before);
+        let action = Action::Rename { slot: place.slot.clone(), name: place.name.clone() };
+        vec![self.plan.add(action, [removed])]
+    }
+
+    /// Makes the container of a place; beside the old one if that is still there.
+    fn create(
+        &mut self,
+        service: &Service,
+        place: &Place<'a>,
+        old: Option<&ObservedContainer>,
+        made: &mut Made,
+    ) -> StepId {
+        let old_is_gone = made.removed.get(&place.slot).copied();
+        let mut after: Vec<StepId> = old_is_gone.into_iter().collect();
+        after.extend(service.networking.attachment.networks().filter_map(|(key, _)| made.networks.get(key)));
+        after.extend(volumes_of(service).filter_map(|key| made.volumes.get(key)));
+        for provider in providers(service) {
+            after.extend(made.creates.get(provider.as_str()).into_iter().flatten());
+        }
+        let beside = old.filter(|_| old_is_gone.is_none());
+        let inherits = match old {
+            Some(old) if !self.options.renew_anon_volumes => old.anonymous_volumes.clone(),
+            _ => BTreeMap::new(),
+        };
+        let name = match beside {
+            Some(old) => format!("{}_{}", old.id.get(..12).unwrap_or(&old.id), place.name),
+            None => place.name.clone(),
+        };
+        after.extend(made.names.get(&name));
+        let action = Action::Create {
+            slot: place.slot.clone(),
+            name,
+            replaces: beside.map(|_| place.name.clone()),
+            inherits,
+        };
+        let step = self.plan.add(action, after);
+        made.creates.entry(service.name.clone()).or_default().push(step);
+        step
+    }
+
+    /// What must have happened to the dependencies of a service before it is started.
+    fn gates(&mut self, service: &Service, made: &mut Made) -> Vec<StepId> {
+        let mut gates = Vec::new();
+        for (name, dependency) in &service.lifecycle.depends_on {
+            let starts = made.starts.get(name.as_str()).cloned().unwrap_or_default();
+            let until = match dependency.condition {
+                Condition::ServiceStarted => None,
+                Condition::ServiceHealthy => Some(WaitFor::Healthy),
+                Condition::ServiceCompletedSuccessfully => Some(WaitFor::Completed),
+            };
+            match until {
+                None => gates.extend(starts),
+                Some(until) => gates.extend(self.wait(name, until, dependency.required, starts)),
+            }
+        }
+        if let Attachment::Service(provider) = &service.networking.attachment {
+            gates.extend(made.starts.get(provider.as_str()).into_iter().flatten());
+        }
+        gates
+    }
+
+    /// A step that waits for a service, shared by all that wait for the same.
+    fn wait(
+        &mut self,
+        service: &ServiceName,
+        until: WaitFor,
+        required: bool,
+        after: Vec<StepId>,
+    ) -> Option<StepId> {
+        let slots = self.slots_to_wait_for(service, until);
+        if slots.is_empty() {
+            return None;
+        }
+        let action = Action::Wait { service: service.clone(), slots, until, required };
+        let same = self.plan.steps.iter().position(|step| step.action == action);
+        Some(same.unwrap_or_else(|| self.plan.add(action, after)))
+    }
+
+    /// The places of a service that are not as wanted already.
+    fn slots_to_wait_for(&self, service: &ServiceName, until: WaitFor) -> Vec<Slot> {
+        let mut slots: BTreeSet<Slot> =
+            self.plan.kept.keys().filter(|slot| slot.service == *service).cloned().collect();
+        let created = self.plan.steps.iter().filter_map(|step| match &step.action {
+            Action::Create { slot, .. } if slot.service == *service => Some(slot.clone()),
+            _ => None,
+        });
+        slots.extend(created);
+        if until != WaitFor::Healthy {
+            slots.retain(|slot| !self.plan.completed.contains(slot));
+        }
+        slots.into_iter().collect()
+    }
+
+    /// `--wait`.
+    fn wait_for_all(&mut self, decisions: &BTreeMap<ServiceName, Decision<'a>>, made: &Made) {
+        if !self.options.wait || self.options.no_start {
+            return;
+        }
+        for service in self.services.clone() {
+            if decisions.contains_key(service.name.as_str()) {
+                let starts = made.starts.get(service.name.as_str()).cloned().unwrap_or_default();
+                self.wait(&service.name, WaitFor::Ready, true, starts);
+            }
+        }
+    }
+
+    /// Containers of services that the project no longer has.
+    fn orphans(&mut self) {
+        let orphans = orphans(self.project, self.observed);
+        if orphans.is_empty() {
+            return;
+        }
+        if self.options.remove_orphans {
+            for container in orphans {
+                self.remove(container, true, Vec::new());
+            }
+            return;
+        }
+        let names: Vec<&str> = orphans.iter().map(|container| container.name.as_str()).collect();
+        self.plan.warnings.push(format!(
+            "there are containers of services that the project no longer has: {}; `--remove-orphans` removes them",
+            names.join(", ")
+        ));
+    }
+}
+
+/// Containers of services that the project no longer has; those of `run` are not.
+pub(super) fn orphans<'a>(project: &Project, observed: &'a Observed) -> Vec<&'a ObservedContainer> {
+    let known =
+        |name: &str| project.services.contains_key(name) || project.disabled_services.contains_key(name);
+    let mut orphans: Vec<&ObservedContainer> = observed
+        .containers
+        .iter()
+        .filter(|c| c.label(labels::PROJECT) == Some(project.name.as_str()))
+        .filter(|c| !c.is_one_off() && !c.label(labels::SERVICE).is_some_and(known))
+        .collect();
+    orphans.sort_by(|a, b| a.name.cmp(&b.name));
+    orphans
+}
+
+/// A container as steps name it.
+pub(super) fn reference(container: &ObservedContainer) -> ContainerRef {
+    ContainerRef {
+        id: container.id.clone(),
+        name: container.name.clone(),
+        service: container.label(labels::SERVICE).and_then(|name| ServiceName::new(name).ok()),
+    }
+}

@@ -1,0 +1,58 @@
+//! What is told while a project is brought up or down.
+
+use crate::op::Problem;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is told while a project changes. The last one is `Done` or `Failed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ProgressEvent {
+    /// A resource changes.
+    Step {
+        /// `container`, `network`, `volume`, `image`.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// `creating`, `created`, `recreating`, `recreated`, `starting`, `started`, `running` (and up to date), `completed`
+        /// (ran before and need not run again), `waiting`, `healthy`, `exited`, `stopping`, `stopped`, `removing`, `removed`,
+        /// `building`, `built`, `failed`, `skipped` (something that it needs failed).
+        state: String,
+        /// What is to be said about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// Output of a build.
+    Build {
+        /// The service that is built.
+        service: String,
+        /// What the builder tells.
+        build: build::BuildEvent,
+    },
+    /// Something that does not keep the work from going on.
+    Warning {
+        /// What.
+        warning: String,
+    },
+    /// It is done.
+    Done {
+        /// Always true.
+        done: bool,
+    },
+    /// It failed; what runs goes on running. Doing it again goes on from there.
+    Failed {
+        /// Why.
+        error: Problem,
+    },
+}
+
+/// A project as a list shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProjectSummary {
+    /// Its name.
+    pub name: String,
+    /// Number of its containers by what they do.
+    pub status: BTreeMap<String, usize>,
+    /// The compose files it was brought up from.
+    pub config_files: String,
+}
