@@ -7,8 +7,11 @@ mod cli;
 mod client;
 mod daemon;
 mod failure;
+mod format;
 mod output;
+mod project;
 mod terminal;
+mod units;
 mod verbs;
 
 use std::process::ExitCode;

@@ -8,9 +8,20 @@ pub(crate) enum Node {
     Text(String),
     /// Prints a pipeline's value, unless it only sets a variable.
     Action(Pipeline),
-    If { arms: Vec<(Pipeline, Vec<Node>)>, otherwise: Vec<Node> },
-    With { pipeline: Pipeline, body: Vec<Node>, otherwise: Vec<Node> },
-    Range { pipeline: Pipeline, body: Vec<Node>, otherwise: Vec<Node> },
+    If {
+        arms: Vec<(Pipeline, Vec<Node>)>,
+        otherwise: Vec<Node>,
+    },
+    With {
+        pipeline: Pipeline,
+        body: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    Range {
+        pipeline: Pipeline,
+        body: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
     Break,
     Continue,
 }

@@ -109,7 +109,13 @@ impl Scope<'_> {
         Ok(Flow::Next)
     }
 
-    fn range(&mut self, pipeline: &Pipeline, body: &[Node], otherwise: &[Node], dot: &Value) -> Result<Flow, RenderError> {
+    fn range(
+        &mut self,
+        pipeline: &Pipeline,
+        body: &[Node],
+        otherwise: &[Node],
+        dot: &Value,
+    ) -> Result<Flow, RenderError> {
         let outside = self.variables.len();
         let value = self.commands(pipeline, dot)?;
         let elements = elements(&value)?;
@@ -158,14 +164,20 @@ impl Scope<'_> {
         Ok(last.unwrap_or(Value::Null))
     }
 
-    fn command(&mut self, command: &Command, dot: &Value, piped: Option<Value>) -> Result<Value, RenderError> {
+    fn command(
+        &mut self,
+        command: &Command,
+        dot: &Value,
+        piped: Option<Value>,
+    ) -> Result<Value, RenderError> {
         let Some((first, rest)) = command.operands.split_first() else { return Ok(Value::Null) };
         if let Operand::Function(name) = first {
             if let Some(decided) = self.short_circuit(name, rest, dot, piped.as_ref())? {
                 return Ok(decided);
             }
         }
-        let mut arguments = rest.iter().map(|operand| self.operand(operand, dot)).collect::<Result<Vec<_>, _>>()?;
+        let mut arguments =
+            rest.iter().map(|operand| self.operand(operand, dot)).collect::<Result<Vec<_>, _>>()?;
         arguments.extend(piped);
         match first {
             Operand::Function(name) => functions::call(name, &arguments),
@@ -226,8 +238,12 @@ impl Scope<'_> {
 fn elements(value: &Value) -> Result<Vec<(Value, Value)>, RenderError> {
     Ok(match value {
         Value::Null => Vec::new(),
-        Value::Array(list) => list.iter().enumerate().map(|(at, value)| (Value::from(at), value.clone())).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (Value::from(key.as_str()), value.clone())).collect(),
+        Value::Array(list) => {
+            list.iter().enumerate().map(|(at, value)| (Value::from(at), value.clone())).collect()
+        }
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| (Value::from(key.as_str()), value.clone())).collect()
+        }
         Value::Number(number) => {
             (0..number.as_u64().unwrap_or_default()).map(|at| (Value::from(at), Value::from(at))).collect()
         }
@@ -241,7 +257,9 @@ fn chain(value: &Value, names: &[String]) -> Result<Value, RenderError> {
     for name in names {
         value = match value {
             Value::Object(map) => map.get(name).unwrap_or(&Value::Null),
-            other => return Err(RenderError::NotAnObject { name: name.clone(), kind: functions::kind(other) }),
+            other => {
+                return Err(RenderError::NotAnObject { name: name.clone(), kind: functions::kind(other) });
+            }
         };
     }
     Ok(value.clone())

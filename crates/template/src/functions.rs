@@ -8,8 +8,8 @@ use crate::eval::RenderError;
 use crate::{print, printf};
 
 const NAMES: &[&str] = &[
-    "and", "or", "not", "len", "index", "slice", "print", "printf", "println", "eq", "ne", "lt", "le", "gt", "ge",
-    "json", "join", "split", "lower", "upper", "title", "pad", "truncate", "urlquery", "html", "js",
+    "and", "or", "not", "len", "index", "slice", "print", "printf", "println", "eq", "ne", "lt", "le", "gt",
+    "ge", "json", "join", "split", "lower", "upper", "title", "pad", "truncate", "urlquery", "html", "js",
 ];
 
 /// Whether there is a function of this name.
@@ -77,7 +77,10 @@ fn text(value: &Value) -> Result<&str, String> {
 }
 
 fn whole(value: &Value) -> Result<usize, String> {
-    value.as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(|| format!("wants a whole number, got {}", print::nested(value)))
+    value
+        .as_u64()
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or_else(|| format!("wants a whole number, got {}", print::nested(value)))
 }
 
 fn length(value: &Value) -> Result<usize, String> {
@@ -99,7 +102,10 @@ fn index(arguments: &[Value]) -> Result<Value, String> {
         }
         Value::String(text) => {
             let at = whole(key)?;
-            text.as_bytes().get(at).map(|byte| Value::from(*byte)).ok_or_else(|| format!("index out of range: {at}"))
+            text.as_bytes()
+                .get(at)
+                .map(|byte| Value::from(*byte))
+                .ok_or_else(|| format!("index out of range: {at}"))
         }
         other => Err(format!("cannot look into {}", kind(other))),
     })
@@ -131,7 +137,8 @@ fn sprint(arguments: &[Value]) -> String {
 }
 
 fn compare(name: &str, arguments: &[Value]) -> Result<bool, String> {
-    let (first, others) = arguments.split_first().filter(|(_, rest)| !rest.is_empty()).ok_or("wants two arguments")?;
+    let (first, others) =
+        arguments.split_first().filter(|(_, rest)| !rest.is_empty()).ok_or("wants two arguments")?;
     if name == "eq" {
         return Ok(others.iter().any(|other| ordering(first, other) == Some(Ordering::Equal)));
     }
@@ -181,7 +188,9 @@ fn join(arguments: &[Value]) -> Result<Value, String> {
 
 fn split(arguments: &[Value]) -> Result<Value, String> {
     match arguments {
-        [Value::String(text), Value::String(separator)] => Ok(text.split(separator.as_str()).map(Value::from).collect()),
+        [Value::String(text), Value::String(separator)] => {
+            Ok(text.split(separator.as_str()).map(Value::from).collect())
+        }
         _ => Err("wants a string and a separator".to_owned()),
     }
 }
@@ -201,7 +210,9 @@ fn pad(arguments: &[Value]) -> Result<Value, String> {
 
 fn truncate(arguments: &[Value]) -> Result<Value, String> {
     match arguments {
-        [Value::String(text), length] => Ok(Value::from(text.chars().take(whole(length)?).collect::<String>())),
+        [Value::String(text), length] => {
+            Ok(Value::from(text.chars().take(whole(length)?).collect::<String>()))
+        }
         _ => Err("wants a string and a number".to_owned()),
     }
 }

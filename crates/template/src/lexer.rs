@@ -129,7 +129,9 @@ fn named(text: &str, token: fn(String) -> Token) -> (Token, usize) {
 }
 
 fn number(text: &str) -> (Token, usize) {
-    let end = text[1..].find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_').map_or(text.len(), |at| at + 1);
+    let end = text[1..]
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_')
+        .map_or(text.len(), |at| at + 1);
     (Token::Number(text[..end].to_owned()), end)
 }
 

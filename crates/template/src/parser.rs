@@ -101,7 +101,11 @@ impl Parser<'_> {
         }
     }
 
-    fn block(&mut self, word: &'static str, text: &str) -> Result<(Pipeline, Vec<Node>, Vec<Node>), ParseError> {
+    fn block(
+        &mut self,
+        word: &'static str,
+        text: &str,
+    ) -> Result<(Pipeline, Vec<Node>, Vec<Node>), ParseError> {
         let pipeline = pipeline(text)?;
         let (body, stop) = self.nodes()?;
         let otherwise = match stop {

@@ -21,7 +21,8 @@ pub(crate) fn nested(value: &Value) -> String {
         Value::Object(map) => {
             let mut keys: Vec<_> = map.iter().collect();
             keys.sort_by_key(|(key, _)| key.as_str());
-            let pairs: Vec<_> = keys.into_iter().map(|(key, value)| format!("{key}:{}", nested(value))).collect();
+            let pairs: Vec<_> =
+                keys.into_iter().map(|(key, value)| format!("{key}:{}", nested(value))).collect();
             format!("map[{}]", pairs.join(" "))
         }
     }
@@ -51,7 +52,8 @@ pub(crate) fn json(value: &Value) -> String {
     match value {
         Value::Object(map) if map.keys().any(|key| key.ends_with("()")) => {
             let fields = map.iter().filter(|(key, _)| !key.ends_with("()"));
-            let fields: serde_json::Map<_, _> = fields.map(|(key, value)| (key.clone(), value.clone())).collect();
+            let fields: serde_json::Map<_, _> =
+                fields.map(|(key, value)| (key.clone(), value.clone())).collect();
             Value::Object(fields).to_string()
         }
         other => other.to_string(),

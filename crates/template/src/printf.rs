@@ -43,8 +43,9 @@ impl Directive {
         let after = &text[flags.len()..];
         let width: String = after.chars().take_while(char::is_ascii_digit).collect();
         let after_width = &after[width.len()..];
-        let precision: Option<String> =
-            after_width.strip_prefix('.').map(|digits| digits.chars().take_while(char::is_ascii_digit).collect());
+        let precision: Option<String> = after_width
+            .strip_prefix('.')
+            .map(|digits| digits.chars().take_while(char::is_ascii_digit).collect());
         let taken = flags.len() + width.len() + precision.as_ref().map_or(0, |digits| digits.len() + 1);
         let verb = text[taken..].chars().next();
         Directive {
@@ -67,10 +68,18 @@ impl Directive {
             ('q', Value::String(text)) => format!("{text:?}"),
             ('t', Value::Bool(truth)) => truth.to_string(),
             ('d', Value::Number(number)) if !number.is_f64() => {
-                if self.plus && !number.to_string().starts_with('-') { format!("+{number}") } else { number.to_string() }
+                if self.plus && !number.to_string().starts_with('-') {
+                    format!("+{number}")
+                } else {
+                    number.to_string()
+                }
             }
-            ('x', Value::Number(number)) if number.is_u64() => format!("{:x}", number.as_u64().unwrap_or_default()),
-            ('o', Value::Number(number)) if number.is_u64() => format!("{:o}", number.as_u64().unwrap_or_default()),
+            ('x', Value::Number(number)) if number.is_u64() => {
+                format!("{:x}", number.as_u64().unwrap_or_default())
+            }
+            ('o', Value::Number(number)) if number.is_u64() => {
+                format!("{:o}", number.as_u64().unwrap_or_default())
+            }
             ('x', Value::String(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
             ('f', Value::Number(number)) => {
                 format!("{:.*}", self.precision.unwrap_or(6), number.as_f64().unwrap_or_default())

@@ -39,7 +39,10 @@ fn templates_print_what_go_prints() {
         (r#"{{join .List ","}} {{.Name | upper | lower | printf "%q"}}"#, r#"a,b "/web""#),
         (r#"{{printf "%-5s|%5d|%05.1f|%x|%v" .State.Status .N .F .N .List}}"#, "running|    3|001.5|3|[a b]"),
         (r#"{{print "a" 1 2 "b"}} {{println "x" 1}}"#, "a1 2b x 1\n"),
-        (r#"{{slice .Id 0 4}} {{truncate .Id 2}} {{title "web site"}} {{pad "x" 1 1}}|"#, "0123 01 Web Site  x |"),
+        (
+            r#"{{slice .Id 0 4}} {{truncate .Id 2}} {{title "web site"}} {{pad "x" 1 1}}|"#,
+            "0123 01 Web Site  x |",
+        ),
         ("a {{- .N -}} b {{/* gone */}}c", "a3b c"),
         ("{{$x := .N}}{{$x = 4}}{{$x}} {{$.N}}", "4 3"),
         (r#"{{.Label "x"}}{{.Label "y"}}"#, "labelled"),

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::globals::{Context, Form, Globals, ProjectFlags, global_args, project_args};
 use crate::failure::{Exit, Failure, Outcome};
@@ -27,6 +27,7 @@ pub(crate) struct Verb {
     aliases: &'static [&'static str],
     examples: &'static str,
     hidden: bool,
+    own_h: bool,
     augment: fn(Command) -> Command,
     /// Runs it inside the event loop.
     pub(crate) run: for<'a> fn(&'a Context, &'a ArgMatches) -> Running<'a>,
@@ -53,6 +54,7 @@ pub(crate) const fn verb<A: Run>(name: &'static str, about: &'static str) -> Ver
         aliases: &[],
         examples: "",
         hidden: false,
+        own_h: false,
         augment: A::augment_args,
         run: |context, matches| {
             Box::pin(async move {
@@ -93,6 +95,12 @@ impl Verb {
         self
     }
 
+    /// `-h` is a flag of the command; help is `--help`.
+    pub(crate) const fn own_h(mut self) -> Verb {
+        self.own_h = true;
+        self
+    }
+
     /// Runs the command without an event loop.
     pub(crate) const fn direct(mut self, direct: fn(Globals, &ArgMatches) -> Outcome) -> Verb {
         self.direct = Some(direct);
@@ -104,6 +112,10 @@ impl Verb {
             Command::new(self.name).about(self.about).hide(self.hidden).visible_aliases(self.aliases.iter());
         if !self.examples.is_empty() {
             command = command.after_help(self.examples);
+        }
+        if self.own_h {
+            let help = Arg::new("help").long("help").action(ArgAction::Help).help("Print help");
+            command = command.disable_help_flag(true).arg(help);
         }
         command.defer(self.augment)
     }

@@ -1,77 +1,78 @@
-//! Hijacked connections: Docker's raw and multiplexed streams.
+//! Streams of a container: hijacked connections, and answers in Docker's frames.
 
+use bytes::{Bytes, BytesMut};
+use container::protocol::StreamName;
+use container::protocol::frame::{HEADER, parse_header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{self, AsyncReadExt, ReadHalf, WriteHalf};
+use tokio::io::{self, ReadHalf, WriteHalf};
+
+use super::error::CallError;
 
 /// A connection that has become a stream in both directions.
 pub(crate) struct Hijacked {
     /// What the engine sends.
-    pub(crate) reader: Reader,
+    pub(crate) reader: ReadHalf<TokioIo<Upgraded>>,
     /// What the engine gets; shutting it down is the end of the standard input.
     pub(crate) writer: WriteHalf<TokioIo<Upgraded>>,
 }
 
-/// Which of a container's outputs a frame belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// The engine's half of a hijacked connection.
-pub(crate) struct Reader(ReadHalf<TokioIo<Upgraded>>);
-
 impl Hijacked {
     pub(super) fn new(upgraded: Upgraded) -> Hijacked {
         let (reader, writer) = io::split(TokioIo::new(upgraded));
-        Hijacked { reader: Reader(reader), writer }
+        Hijacked { reader, writer }
     }
 }
 
-impl Reader {
-    /// Reads whatever has come; 0 at the end.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub(crate) async fn raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).await
+/// An answer that is a container's output: framed, or raw when it has a terminal.
+pub(crate) struct Frames {
+    body: Incoming,
+    held: BytesMut,
+    raw: bool,
+}
+
+impl Frames {
+    /// The output in `body`.
+    pub(crate) fn new(body: Incoming, raw: bool) -> Frames {
+        Frames { body, held: BytesMut::new(), raw }
     }
 
-    /// Reads the next frame's header; `None` at the end.
+    /// The next piece; `None` at the end. A cut frame at the end is lost.
     ///
     /// # Errors
-    /// The connection broke within a header.
-    pub(crate) async fn frame(&mut self) -> io::Result<Option<(Source, usize)>> {
-        let mut header = [0_u8; 8];
-        let mut filled = 0;
-        while filled < header.len() {
-            match self.0.read(&mut header[filled..]).await? {
-                0 if filled == 0 => return Ok(None),
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => filled += count,
+    /// The connection broke, or what comes is not framed.
+    pub(crate) async fn next(&mut self) -> Result<Option<(StreamName, Bytes)>, CallError> {
+        loop {
+            if let Some(frame) = self.take()? {
+                return Ok(Some(frame));
+            }
+            match self.body.frame().await {
+                Some(frame) => {
+                    if let Ok(data) = frame?.into_data() {
+                        self.held.extend_from_slice(&data);
+                    }
+                }
+                None => return Ok(None),
             }
         }
-        Ok(Some(parse_header(header)))
     }
-}
 
-/// A frame's header: the stream's number, three zeros, the length in network order.
-pub(crate) fn parse_header(header: [u8; 8]) -> (Source, usize) {
-    let [stream, _, _, _, a, b, c, d] = header;
-    let source = if stream == 2 { Source::Stderr } else { Source::Stdout };
-    (source, u32::from_be_bytes([a, b, c, d]) as usize)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_tells_the_stream_and_the_length() {
-        assert_eq!(parse_header([1, 0, 0, 0, 0, 0, 1, 2]), (Source::Stdout, 258));
-        assert_eq!(parse_header([2, 0, 0, 0, 0, 0, 0, 0]), (Source::Stderr, 0));
+    fn take(&mut self) -> Result<Option<(StreamName, Bytes)>, CallError> {
+        if self.raw {
+            let all = self.held.split().freeze();
+            return Ok((!all.is_empty()).then_some((StreamName::Stdout, all)));
+        }
+        let Some(header) = self.held.first_chunk::<HEADER>() else { return Ok(None) };
+        let parsed =
+            parse_header(*header).ok_or_else(|| CallError::Protocol("a frame without a stream".to_owned()));
+        let (stream, length) = parsed?;
+        let end = HEADER + length as usize;
+        if self.held.len() < end {
+            return Ok(None);
+        }
+        let frame = self.held.split_to(end).freeze();
+        Ok(Some((stream, frame.slice(HEADER..))))
     }
 }

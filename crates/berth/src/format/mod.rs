@@ -1,0 +1,10 @@
+//! How answers are shown: tables, templates, sizes and ages.
+
+pub(crate) mod human;
+mod json;
+mod listing;
+mod table;
+
+pub(crate) use json::indented;
+pub(crate) use listing::{Listing, render_template};
+pub(crate) use table::columns;
