@@ -135,7 +135,8 @@ impl Engine {
         }
     }
 
-    fn remove_after_exit(&self, id: &ContainerId) {
+    /// Removes a container that was to go when it ends, in a task of its own.
+    pub(crate) fn remove_after_exit(&self, id: &ContainerId) {
         let (engine, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
             let options = crate::op::RemoveOptions { force: true, volumes: true };

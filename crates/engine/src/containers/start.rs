@@ -138,6 +138,9 @@ impl Engine {
                 let _ = waiter.send(Exit { code: exit_code, error: Some(message.clone()) });
             }
         }
+        if self.look(id, |container| container.record.spec.auto_remove).unwrap_or_default() {
+            self.remove_after_exit(id);
+        }
         error
     }
 }
