@@ -101,6 +101,7 @@ impl Engine {
         };
         let engine = Self { inner };
         engine.recover().await;
+        engine.resume_projects();
         engine.watch_rules();
         Ok(engine)
     }

@@ -73,7 +73,9 @@ impl Engine {
             MountKind::Volume(volume) => {
                 let name = volume.name.clone().map_or_else(random_volume_name, Ok)?;
                 record.kind = MountType::Volume;
-                record.anonymous = volume.name.is_none();
+                // A replaced container hands its anonymous volumes on by name.
+                record.anonymous =
+                    self.state().volumes.get(&name).map_or(volume.name.is_none(), |known| known.anonymous);
                 record.source = self.volume_data(&name);
                 record.volume = Some(name);
                 Ok(Planned { record, create_source: false, volume: Some(volume.clone()) })

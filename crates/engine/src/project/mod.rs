@@ -15,47 +15,22 @@
 //! One for each `up` or `down` that is under way; it holds the project's [`locks`] entry until it ends.
 
 pub mod convert;
-
+mod execute;
+mod files;
+mod images;
 pub mod labels;
 mod locks;
-
+mod look;
 pub mod observed;
 mod options;
 pub mod plan;
 pub mod preflight;
 mod progress;
+mod run;
+mod tryout;
+mod wait;
 
 pub(crate) use locks::Locks;
 pub use options::{BuildChoice, DownOptions, RemoveImages, UpOptions};
 pub use plan::{Action, Plan, PlanError, Step, plan, plan_down};
 pub use progress::{ProgressEvent, ProjectSummary};
-
-use crate::{Engine, error::EngineError, feed::Feed};
-use compose::model::{Project, ProjectName};
-impl Engine {
-    /// Makes the host look as the project says.
-    pub async fn project_up(
-        &self,
-        project: Project,
-        options: UpOptions,
-    ) -> Result<Feed<ProgressEvent>, EngineError> {
-        let _ = (project, options);
-        Err(EngineError::NotImplemented("projects are not run yet".to_owned()))
-    }
-
-    /// Removes what belongs to a project. Without the project itself its labels say what that is.
-    pub async fn project_down(
-        &self,
-        name: ProjectName,
-        project: Option<Project>,
-        options: DownOptions,
-    ) -> Result<Feed<ProgressEvent>, EngineError> {
-        let _ = (name, project, options);
-        Err(EngineError::NotImplemented("projects are not run yet".to_owned()))
-    }
-
-    /// The projects that have containers.
-    pub async fn projects(&self) -> Result<Vec<ProjectSummary>, EngineError> {
-        Ok(Vec::new())
-    }
-}

@@ -117,10 +117,7 @@ impl<'a> Decider<'a, '_> {
         container: Option<&'a ObservedContainer>,
     ) -> Place<'a> {
         let slot = Slot { service: service.name.clone(), number };
-        let name = match &service.container_name {
-            Some(name) => name.clone(),
-            None => format!("{}-{}-{number}", self.project.name, service.name),
-        };
+        let name = container_name(self.project, service, number);
         Place { slot, name, fate, container }
     }
 
@@ -175,6 +172,14 @@ impl<'a> Decider<'a, '_> {
         let Attachment::Networks(networks) = &service.networking.attachment else { return false };
         let wanted = networks.keys().filter_map(|key| self.project.networks.get(key.as_str()));
         wanted.into_iter().any(|network| !container.networks.contains(&network.name))
+    }
+}
+
+/// The name of a service's container.
+pub(in crate::project) fn container_name(project: &Project, service: &Service, number: u32) -> String {
+    match &service.container_name {
+        Some(name) => name.clone(),
+        None => format!("{}-{}-{number}", project.name, service.name),
     }
 }
 

@@ -84,7 +84,10 @@ impl<'a> DownPlanner<'a> {
         removals
     }
 
+    /// Networks go together at the end: removing several costs little more than removing one.
     fn networks(&self, plan: &mut Plan, removals: &Removals<'_>) {
+        let mut going: Vec<&String> = Vec::new();
+        let mut after: Vec<StepId> = Vec::new();
         for (name, network) in &self.observed.networks {
             if network.labels.get(labels::PROJECT).map(String::as_str) != Some(self.name.as_str()) {
                 continue;
@@ -99,8 +102,11 @@ impl<'a> DownPlanner<'a> {
                 ));
                 continue;
             }
-            let after: Vec<StepId> = on_it().filter_map(|c| removals.get(c.id.as_str()).copied()).collect();
-            plan.add(Action::RemoveNetwork { name: name.clone() }, after);
+            after.extend(on_it().filter_map(|c| removals.get(c.id.as_str())));
+            going.push(name);
+        }
+        for name in going {
+            plan.add(Action::RemoveNetwork { name: name.clone() }, after.clone());
         }
     }
 

@@ -19,6 +19,7 @@ mod resources;
 mod step;
 mod up;
 
+pub(super) use decide::container_name;
 pub use dependencies::touched_services;
 pub use down::plan_down;
 pub use step::{Action, ContainerRef, Plan, Slot, Step, StepId, WaitFor};

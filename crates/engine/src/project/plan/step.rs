@@ -1,7 +1,7 @@
 //! Plans.
 
 use compose::model::{NetworkKey, ServiceName, VolumeKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Index of a step in its plan.
@@ -146,6 +146,35 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether a network is made.
+    pub fn creates_networks(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::CreateNetwork { .. }))
+    }
+
+    /// Whether the container of a place is started.
+    pub fn starts(&self, slot: &Slot) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(&step.action, Action::Start { slot: started, .. } if started == slot))
+    }
+
+    /// Ids of containers that another one is made in place of.
+    pub(in crate::project) fn replaced_ids(&self) -> BTreeSet<String> {
+        let replaced: BTreeSet<&str> = self
+            .steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::Create { replaces, .. } => replaces.as_deref(),
+                _ => None,
+            })
+            .collect();
+        let removed = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Remove { container, .. } => Some(container),
+            _ => None,
+        });
+        removed.filter(|c| replaced.contains(c.name.as_str())).map(|c| c.id.clone()).collect()
     }
 
     /// Adds a step and returns its id.
