@@ -35,7 +35,7 @@ pub enum ExtractError {
     },
     /// Reading or inflating the stream failed.
     #[error("cannot read the tar stream")]
-    Read(#[source] io::Error),
+    Read(#[from] io::Error),
     /// More than the caller allows.
     #[error("the tar stream is larger than allowed: more than {limit} {unit}")]
     Limit {

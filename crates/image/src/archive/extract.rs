@@ -21,7 +21,7 @@ use super::node;
 use super::path::{Whiteout, components, whiteout_in};
 use super::reader::Reader;
 use super::remove::remove_tree;
-use super::source::{Chunks, inflate};
+use super::source::{Chunks, Wanted, inflate};
 use super::xattr::{self, is_whiteout, set_opaque};
 
 /// How an archive is unpacked.
@@ -55,10 +55,11 @@ pub fn extract(
     stream: &mut (dyn Read + Send),
     options: &ExtractOptions,
 ) -> Result<Extracted, ExtractError> {
-    let (extracted, raw) =
-        inflate(stream, None, false, |chunks| unpack(root, at, chunks, Flavour::Plain, options))?;
-    raw.map_err(ExtractError::Read)?;
-    Ok(extracted)
+    let unpacked = inflate(stream, None, Wanted::default(), |chunks| {
+        let mut reader = Reader::new(chunks, options.limits);
+        Extractor::run(root, at, &mut reader, Flavour::Plain, options)
+    });
+    unpacked.map(|(extracted, _)| extracted)
 }
 
 /// Unpacks a layer to overlayfs' form.
@@ -71,16 +72,6 @@ pub(crate) fn extract_layer(
     let mut reader = Reader::new(chunks, limits);
     let extracted = Extractor::run(root, Path::new("."), &mut reader, Flavour::Layer, &options)?;
     Ok((extracted, reader.offset()))
-}
-
-fn unpack(
-    root: &Root,
-    at: &Path,
-    chunks: &mut Chunks,
-    flavour: Flavour,
-    options: &ExtractOptions,
-) -> Result<Extracted, ExtractError> {
-    Extractor::run(root, at, &mut Reader::new(chunks, options.limits), flavour, options)
 }
 
 struct Extractor<'a> {

@@ -30,5 +30,5 @@ pub use extract::{ExtractOptions, Extracted, extract};
 pub use pack::pack;
 pub(crate) use pack::{Packed, pack_layer};
 pub(crate) use remove::remove_tree;
-pub(crate) use source::{Chunks, Raw, inflate};
+pub(crate) use source::{Chunks, Streamed, Wanted, inflate};
 pub(crate) use xattr::{is_opaque, is_whiteout, read as read_xattrs, write as write_xattrs};

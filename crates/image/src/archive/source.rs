@@ -42,11 +42,23 @@ impl Compression {
     }
 }
 
+/// Which digests are wanted; each costs about as much time as unpacking.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted {
+    /// Of the bytes as they come.
+    pub(crate) raw: bool,
+    /// Of the inflated bytes.
+    pub(crate) inflated: bool,
+}
+
 /// What is known of a stream when it was read to its end.
 #[derive(Debug)]
-pub(crate) struct Raw {
-    /// Digest of the bytes as they came.
-    pub(crate) digest: Digest,
+pub(crate) struct Streamed {
+    /// Digest of the bytes as they came, if it was wanted.
+    pub(crate) raw: Option<Digest>,
+    /// Digest of the inflated bytes, if it was wanted.
+    pub(crate) inflated: Option<Digest>,
+    /// Number of bytes as they came.
     pub(crate) size: u64,
     pub(crate) compression: Compression,
 }
@@ -54,52 +66,60 @@ pub(crate) struct Raw {
 /// Runs `consume` on the inflated stream while `stream` is read and copied to `copy` elsewhere.
 ///
 /// The stream is read to its end only if `consume` reads to the end.
-pub(crate) fn inflate<'a, T, E>(
+pub(crate) fn inflate<'a, T, E: From<io::Error>>(
     stream: &'a mut (dyn Read + Send),
     copy: Option<&'a mut (dyn Write + Send)>,
-    hash: bool,
+    wanted: Wanted,
     consume: impl FnOnce(&mut Chunks) -> Result<T, E>,
-) -> Result<(T, io::Result<Raw>), E> {
+) -> Result<(T, Streamed), E> {
+    let mut tap = BufReader::with_capacity(CHUNK, Tap { stream, copy, hasher: None, size: 0 });
+    // The first bytes are hashed here, what follows where it is read.
+    let start = tap.fill_buf()?;
+    let compression = Compression::detect(start);
+    let plain = compression == Compression::None;
+    let raw = wanted.raw || (wanted.inflated && plain);
+    let hasher = raw.then(|| Sha256::new_with_prefix(start));
+    tap.get_mut().hasher = hasher;
     let (filled, chunks) = sync_channel(AHEAD);
     let (used, empty) = channel();
+    let hasher = (wanted.inflated && !plain).then(Sha256::new);
+    let mut chunks = Chunks { chunks, used, chunk: Vec::new(), taken: 0, hasher };
     thread::scope(|scope| {
-        let producer = scope.spawn(move || produce(stream, copy, hash, &filled, &empty));
-        let mut chunks = Chunks { chunks, used, chunk: Vec::new(), taken: 0, hasher: hash.then(Sha256::new) };
+        let producer = scope.spawn(move || produce(tap, compression, &filled, &empty));
         let consumed = consume(&mut chunks);
+        let inflated = chunks.hasher.take();
         drop(chunks);
-        let raw = producer.join().unwrap_or_else(|_| Err(io::Error::other("the inflating thread panicked")));
-        consumed.map(|value| (value, raw))
+        let tap = producer.join().map_err(|_| io::Error::other("the inflating thread panicked"));
+        let consumed = consumed?;
+        let tap = tap??.into_inner();
+        let raw = tap.hasher.map(finish);
+        let inflated = inflated.map(finish).or(raw.filter(|_| plain));
+        Ok((consumed, Streamed { raw, inflated, size: tap.size, compression }))
     })
 }
 
+/// Inflates to the end, or until nobody listens any more.
 fn produce<'a>(
-    stream: &'a mut (dyn Read + Send),
-    copy: Option<&'a mut (dyn Write + Send)>,
-    hash: bool,
+    mut tap: BufReader<Tap<'a>>,
+    compression: Compression,
     filled: &SyncSender<io::Result<Vec<u8>>>,
     empty: &Receiver<Vec<u8>>,
-) -> io::Result<Raw> {
-    let mut tap =
-        BufReader::with_capacity(CHUNK, Tap { stream, copy, hasher: hash.then(Sha256::new), size: 0 });
-    let done = tap.fill_buf().map(Compression::detect).and_then(|compression| {
-        let mut inflated = inflater(compression, &mut tap)?;
+) -> io::Result<BufReader<Tap<'a>>> {
+    let done = inflater(compression, &mut tap).and_then(|mut inflated| {
         while let Some(chunk) = next_chunk(&mut inflated, empty)? {
             if filled.send(Ok(chunk)).is_err() {
                 break;
             }
         }
-        Ok(compression)
+        Ok(())
     });
-    let tap = tap.into_inner();
-    match done {
-        Ok(compression) => Ok(Raw { digest: finish(tap.hasher), size: tap.size, compression }),
-        Err(error) => {
-            let copied = io::Error::from(error.kind());
-            // Nobody listens any more when the consumer failed first.
-            let _ = filled.send(Err(error));
-            Err(copied)
-        }
+    if let Err(error) = done {
+        let copy = io::Error::from(error.kind());
+        // Nobody listens when the consumer failed first.
+        let _ = filled.send(Err(error));
+        return Err(copy);
     }
+    Ok(tap)
 }
 
 fn inflater<'a, R: BufRead>(compression: Compression, input: &'a mut R) -> io::Result<Box<dyn Read + 'a>> {
@@ -127,8 +147,8 @@ fn next_chunk(from: &mut dyn Read, empty: &Receiver<Vec<u8>>) -> io::Result<Opti
     Ok((length > 0).then_some(chunk))
 }
 
-fn finish(hasher: Option<Sha256>) -> Digest {
-    Digest::from_bytes(hasher.unwrap_or_default().finalize().into())
+fn finish(hasher: Sha256) -> Digest {
+    Digest::from_bytes(hasher.finalize().into())
 }
 
 /// Hashes and copies what passes.
@@ -165,11 +185,6 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    /// Digest of all chunks received; the stream's own once it was read to its end.
-    pub(crate) fn digest(&self) -> Digest {
-        finish(self.hasher.clone())
-    }
-
     fn receive(&mut self) -> io::Result<()> {
         let Ok(next) = self.chunks.recv() else { return Ok(()) };
         let old = std::mem::replace(&mut self.chunk, next?);

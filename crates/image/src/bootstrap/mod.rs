@@ -12,7 +12,7 @@ use beneath::Root;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::archive::{Limits, extract_layer, inflate};
+use crate::archive::{Chunks, Limits, Wanted, extract_layer, inflate};
 use crate::{
     CommitError, CommitOptions, ContainerConfig, ExtractError, HistoryEntry, Image, ImageConfig, ImportError,
     Layer, Lease, PutImageError, Reference, Scratch, Store, StoreError,
@@ -249,9 +249,9 @@ fn make_layer(
     let tree = make_tree(&scratch).map_err(failed)?;
     let root = Root::open(&tree).map_err(failed)?;
     tool::run(options, &packages(options, sources), &inputs, progress, |stream| {
-        let unpacked = inflate(stream, None, false, |chunks| extract_layer(&root, chunks, Limits::default()));
-        let (_, raw) = unpacked.map_err(ImportError::Extract)?;
-        raw.map(drop).map_err(|source| ImportError::Extract(ExtractError::Read(source)).into())
+        let unpack = |chunks: &mut Chunks| extract_layer(&root, chunks, Limits::default());
+        let unpacked = inflate(stream, None, Wanted::default(), unpack);
+        unpacked.map(drop).map_err(|error| ImportError::Extract(error).into())
     })?;
     tidy::tidy(&root, Path::new("/"), sources, settings, options.keep_docs)
         .map_err(|source| BootstrapError::Io { action: "tidy the new image".to_owned(), source })?;

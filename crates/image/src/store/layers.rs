@@ -15,7 +15,7 @@ use super::lease::Lease;
 use super::session::{Held, remove_quietly};
 use super::{BlobRef, CommitError, CommitOptions, ImportError, ImportOptions, Layer, Store, StoreError};
 use crate::archive::{
-    Chunks, ExtractError, Extracted, Limits, Packed, Raw, extract_layer, inflate, pack_layer,
+    Chunks, ExtractError, Extracted, Limits, Packed, Streamed, Wanted, extract_layer, inflate, pack_layer,
 };
 use crate::{Digest, LayerId, PackError};
 
@@ -41,10 +41,18 @@ impl Store {
         let scratch = self.scratch()?;
         let (dir, blob) = (scratch.path().join("layer"), scratch.path().join("blob"));
         make_layer_dir(&dir)?;
-        let unpacked = unpack(stream, &dir, options.keep_blob.then_some(blob.as_path()), options.limits)?;
+        let unpacked = unpack(
+            stream,
+            &dir,
+            options.keep_blob.then_some(blob.as_path()),
+            wanted(options),
+            options.limits,
+        )?;
         check_digests(&unpacked, options)?;
-        let layer =
-            if options.keep_blob { unpacked.foreign() } else { pack(&dir, &CommitOptions::default())? };
+        let layer = match unpacked.kept() {
+            Some(layer) if options.keep_blob => layer,
+            _ => pack(&dir, &CommitOptions::default())?,
+        };
         if let Some(kept) = &layer.blob {
             self.inner.publish_blob(lease, &blob, &kept.digest)?;
         }
@@ -160,45 +168,47 @@ impl Inner {
 struct Unpacked {
     extracted: Extracted,
     tar_size: u64,
-    diff_id: Digest,
-    raw: Raw,
+    streamed: Streamed,
 }
 
 impl Unpacked {
-    /// The layer of a stream that is kept as it came.
-    fn foreign(&self) -> Layer {
-        let media_type = self.raw.compression.media_type().to_owned();
-        Layer {
-            id: self.diff_id.into(),
+    /// The layer of a stream that is kept as it came; `None` if it was not hashed.
+    fn kept(&self) -> Option<Layer> {
+        let Streamed { raw, inflated, size, compression } = &self.streamed;
+        let media_type = compression.media_type().to_owned();
+        Some(Layer {
+            id: (*inflated)?.into(),
             size: self.extracted.size,
             tar_size: self.tar_size,
             entries: self.extracted.entries,
-            blob: Some(BlobRef { digest: self.raw.digest, size: self.raw.size, media_type }),
-        }
+            blob: Some(BlobRef { digest: (*raw)?, size: *size, media_type }),
+        })
     }
+}
+
+fn wanted(options: &ImportOptions) -> Wanted {
+    let (raw, inflated) = (options.expected_digest.is_some(), options.expected_diff_id.is_some());
+    Wanted { raw: raw || options.keep_blob, inflated: inflated || options.keep_blob }
 }
 
 fn unpack(
     stream: &mut (dyn Read + Send),
     dir: &Path,
     blob: Option<&Path>,
+    wanted: Wanted,
     limits: Limits,
 ) -> Result<Unpacked, ImportError> {
     let root = Root::open(dir).map_err(|source| StoreError::io("open", dir, source))?;
     let mut copy = blob.map(BlobCopy::create).transpose()?;
     let result = {
         let copy = copy.as_mut().map(|copy| copy as &mut (dyn Write + Send));
-        inflate(stream, copy, true, |chunks: &mut Chunks| {
-            let (extracted, tar_size) = extract_layer(&root, chunks, limits)?;
-            Ok((extracted, tar_size, chunks.digest()))
-        })
+        inflate(stream, copy, wanted, |chunks: &mut Chunks| extract_layer(&root, chunks, limits))
     };
     if let Some(copy) = copy {
         copy.finish()?;
     }
-    let ((extracted, tar_size, diff_id), raw) = result.map_err(|error| unpack_error(error, dir))?;
-    let raw = raw.map_err(|source| ImportError::Extract(ExtractError::Read(source)))?;
-    Ok(Unpacked { extracted, tar_size, diff_id, raw })
+    let ((extracted, tar_size), streamed) = result.map_err(|error| unpack_error(error, dir))?;
+    Ok(Unpacked { extracted, tar_size, streamed })
 }
 
 fn unpack_error(error: ExtractError, dir: &Path) -> ImportError {
@@ -211,11 +221,15 @@ fn unpack_error(error: ExtractError, dir: &Path) -> ImportError {
 }
 
 fn check_digests(unpacked: &Unpacked, options: &ImportOptions) -> Result<(), ImportError> {
-    let blob = (options.expected_digest, unpacked.raw.digest, "layer blob");
-    let tar = (options.expected_diff_id.map(|id| *id.digest()), unpacked.diff_id, "uncompressed layer");
+    let blob = (options.expected_digest, unpacked.streamed.raw, "layer blob");
+    let tar =
+        (options.expected_diff_id.map(|id| *id.digest()), unpacked.streamed.inflated, "uncompressed layer");
     for (expected, found, what) in [blob, tar] {
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(ImportError::Digest { what, expected, found });
+        match (expected, found) {
+            (Some(expected), Some(found)) if expected != found => {
+                return Err(ImportError::Digest { what, expected, found });
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -264,7 +278,7 @@ pub(crate) fn make_layer_dir(dir: &Path) -> Result<(), StoreError> {
 }
 
 pub(crate) fn unpack_to(stream: &mut (dyn Read + Send), dir: &Path) -> Result<(), ImportError> {
-    unpack(stream, dir, None, Limits::default()).map(drop)
+    unpack(stream, dir, None, Wanted::default(), Limits::default()).map(drop)
 }
 
 fn take(dir: &Path, to: &Path) -> Result<(), CommitError> {
@@ -289,10 +303,8 @@ fn pack(dir: &Path, options: &CommitOptions) -> Result<Layer, CommitError> {
 
 /// Inflates a blob into `to`; digest and length of what was written.
 fn inflate_blob(mut blob: File, to: &mut dyn Write) -> io::Result<(Digest, u64)> {
-    let (written, raw) = inflate(&mut blob, None, true, |chunks: &mut Chunks| {
-        let length = io::copy(chunks, to)?;
-        Ok::<_, io::Error>((chunks.digest(), length))
-    })?;
-    raw?;
-    Ok(written)
+    let wanted = Wanted { raw: false, inflated: true };
+    let (length, streamed) = inflate(&mut blob, None, wanted, |chunks: &mut Chunks| io::copy(chunks, to))?;
+    let digest = streamed.inflated.ok_or_else(|| io::Error::other("the blob was not hashed"))?;
+    Ok((digest, length))
 }
