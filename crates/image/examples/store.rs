@@ -1,4 +1,5 @@
-//! Measures the store from the outside: `store ROOT bootstrap NAME | import FILE | open | verify`.
+//! Measures the store from the outside: `store ROOT bootstrap NAME | import FILE | keep FILE | fill COUNT | resolve NAME |
+//! verify | prune`.
 #![allow(clippy::print_stdout)] // it is its whole purpose
 
 use std::error::Error;
@@ -31,10 +32,37 @@ fn main() -> Result<(), Box<dyn Error>> {
             let options = ImportOptions { keep_blob: true, ..ImportOptions::default() };
             println!("{:?}", store.import_layer(&lease, &mut File::open(file)?, &options)?);
         }
+        ["fill", count] => fill(&store, count.parse()?)?,
+        ["resolve", name] => {
+            for turn in ["first", "second"] {
+                let start = Instant::now();
+                println!("{turn}: {:?} {:?}", store.resolve(name)?.id, start.elapsed());
+            }
+        }
         ["verify"] => println!("{:?}", store.verify()?),
         ["prune"] => println!("{:?}", store.prune(false, &|_| image::Usage::Unused, &|_| false)?),
         _ => println!("{} images", store.list()?.len()),
     }
     println!("{:?}", start.elapsed());
+    Ok(())
+}
+
+/// Makes images of ten small layers each, most of them shared.
+fn fill(store: &Store, count: usize) -> Result<(), Box<dyn Error>> {
+    let lease = store.lease()?;
+    let layer = |name: &str| -> Result<image::LayerId, Box<dyn Error>> {
+        let scratch = store.scratch()?;
+        let upper = scratch.path().join("upper");
+        std::fs::create_dir(&upper)?;
+        std::fs::write(upper.join(name), name)?;
+        Ok(store.commit_dir(&lease, &upper, &image::CommitOptions::default())?.id)
+    };
+    for number in 0..count {
+        let layers =
+            (0..10).map(|at| layer(&format!("{}", at * 7 + number / 5))).collect::<Result<Vec<_>, _>>()?;
+        let mut config = image::ImageConfig { author: Some(number.to_string()), ..Default::default() };
+        config.config.env = vec!["PATH=/bin".to_owned(); 5];
+        store.put_image(&lease, config, &layers, &[Reference::parse(&format!("app:{number}"))?])?;
+    }
     Ok(())
 }

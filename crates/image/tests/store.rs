@@ -33,7 +33,8 @@ fn content(store: &Store) -> Vec<String> {
     let names = all.iter().map(|line| line.split([' ', '/']).take(3).collect::<Vec<_>>().join("/"));
     let kept: BTreeSet<String> =
         names.filter(|name| name.starts_with("layers/") || name.starts_with("blobs/sha256/")).collect();
-    kept.into_iter().filter(|name| !name.ends_with('/')).collect()
+    let names = kept.into_iter().filter(|name| !name.ends_with('/'));
+    names.map(|name| name.split("/\"").next().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
@@ -408,4 +409,30 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// Makes a layer's record look as if it was made in another boot and not written to the disk since.
+fn age(place: &Place, layer: &LayerId) -> std::path::PathBuf {
+    place.store.sync().unwrap();
+    let path = place.store.root().join("layers").join(format!("{}.json", &layer.hex()[..24]));
+    let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(record.get("unsynced"), None);
+    record["unsynced"] = "another".into();
+    fs::write(&path, record.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn layers_of_another_boot_are_checked_before_they_are_used() {
+    let place = Place::new();
+    let lease = place.store.lease().unwrap();
+    let image = place.image(&lease, "x", &["app"]);
+    let record = age(&place, &image.layers[0]);
+    let store = place.again();
+    assert_eq!(store.resolve("app").unwrap().id, image.id);
+    assert!(!fs::read_to_string(&record).unwrap().contains("another"));
+    age(&place, &image.layers[0]);
+    fs::write(place.store.layer_path(&image.layers[0]).join("file"), "").unwrap();
+    let error = place.again().resolve("app").unwrap_err().to_string();
+    assert!(error.contains("its content was changed"), "{error}");
 }

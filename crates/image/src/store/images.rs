@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::files::{Stamp, to_json};
 use super::index::{ImageRecord, Index};
-use super::inner::{Cache, Inner};
+use super::inner::Inner;
 use super::lease::Lease;
 use super::{HistoryRow, Image, Problem, PutImageError, ResolveError, Store, StoreError};
 use crate::{ImageConfig, ImageId, LayerId, Reference, ReferenceError};
@@ -22,18 +22,18 @@ pub(crate) struct Found {
 impl Store {
     /// Finds an image by reference, id (`sha256:…`), id prefix or `name@digest`.
     pub fn resolve(&self, name: &str) -> Result<Arc<Image>, ResolveError> {
-        let mut cache = self.inner.cache()?;
-        let id = find(&cache.index, name)?.id;
-        Ok(self.inner.load(&mut cache, &id)?)
+        let index = self.inner.index()?;
+        let id = find(&index, name)?.id;
+        Ok(self.load(&index, &id)?)
     }
 
     /// The image of an id.
     pub fn image(&self, id: &ImageId) -> Result<Arc<Image>, ResolveError> {
-        let mut cache = self.inner.cache()?;
-        if !cache.index.images.contains_key(id) {
+        let index = self.inner.index()?;
+        if !index.images.contains_key(id) {
             return Err(ResolveError::NotFound { name: id.to_string() });
         }
-        Ok(self.inner.load(&mut cache, id)?)
+        Ok(self.load(&index, id)?)
     }
 
     /// Every image, newest first. Those whose files are broken are left out; [`Store::broken`] tells them.
@@ -92,8 +92,8 @@ impl Store {
             index.references.extend(references.iter().map(|reference| (reference.to_string(), id)));
             Ok::<_, StoreError>(())
         })?;
-        let mut cache = self.inner.cache()?;
-        Ok(self.inner.load(&mut cache, &id)?)
+        self.sync_soon();
+        Ok(self.load(&self.inner.index()?, &id)?)
     }
 
     /// The steps that made an image, newest first.
@@ -110,10 +110,10 @@ impl Store {
     }
 
     fn load_all(&self) -> Result<(Vec<Arc<Image>>, Vec<Problem>), StoreError> {
-        let mut cache = self.inner.cache()?;
+        let index = self.inner.index()?;
         let (mut images, mut broken) = (Vec::new(), Vec::new());
-        for id in Arc::clone(&cache.index).images.keys() {
-            match self.inner.load(&mut cache, id) {
+        for id in index.images.keys() {
+            match self.load(&index, id) {
                 Ok(image) => images.push(image),
                 Err(error) => broken.push(Problem { images: vec![*id], error }),
             }
@@ -122,30 +122,33 @@ impl Store {
     }
 }
 
-impl Inner {
+impl Store {
     /// The image of an id in the index; from memory while its configuration's file stays the same.
-    fn load(&self, cache: &mut Cache, id: &ImageId) -> Result<Arc<Image>, StoreError> {
-        let path = self.blob_path(id.digest());
+    fn load(&self, index: &Arc<Index>, id: &ImageId) -> Result<Arc<Image>, StoreError> {
+        let path = self.inner.blob_path(id.digest());
         let stamp = Stamp::of(&path)?.ok_or(StoreError::MissingBlob { digest: *id.digest() })?;
-        let image = match cache.images.get(id) {
-            Some((known, image)) if *known == stamp => Arc::clone(image),
-            _ => {
-                let image = Arc::new(self.read_image(&cache.index, id)?);
-                cache.images.insert(*id, (stamp, Arc::clone(&image)));
+        let cached = self.inner.cache()?.image(index, id, stamp);
+        let image = match cached {
+            Some(image) => image,
+            None => {
+                // The cache is not locked meanwhile: reading may have to wait for the store's lock.
+                let image = Arc::new(self.read_image(index, id)?);
+                self.inner.cache()?.keep(index, stamp, &image);
                 image
             }
         };
-        match image.layers.iter().find(|layer| !self.has_layer(layer)) {
+        match image.layers.iter().find(|layer| !self.inner.has_layer(layer)) {
             Some(layer) => Err(StoreError::MissingLayer { layer: *layer }),
             None => Ok(image),
         }
     }
 
     fn read_image(&self, index: &Index, id: &ImageId) -> Result<Image, StoreError> {
-        let content = self.read_blob(id.digest())?;
+        let content = self.inner.read_blob(id.digest())?;
         let config: ImageConfig = serde_json::from_slice(&content).map_err(|source| {
             StoreError::InvalidBlob { digest: *id.digest(), what: "image configuration", source }
         })?;
+        config.rootfs.diff_ids.iter().try_for_each(|layer| self.check_after_boot(layer))?;
         let record = index.images.get(id).cloned().unwrap_or_default();
         let created = config.created.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
         let repo_digests =
@@ -153,7 +156,9 @@ impl Inner {
         let (layers, size) = (config.rootfs.diff_ids.clone(), record.size);
         Ok(Image { id: *id, layers, references: index.names(id), repo_digests, size, created, config })
     }
+}
 
+impl Inner {
     fn size_of(&self, layer: &LayerId) -> Result<u64, StoreError> {
         self.layer(layer)?.map(|layer| layer.size).ok_or(StoreError::MissingLayer { layer: *layer })
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::durable::Unsynced;
 use super::files::{Stamp, create_dirs, exists, lock, read_json, unlock};
 use super::index::{FORMAT, Index};
 use super::session::{Session, held_by_others, sessions};
@@ -20,15 +21,31 @@ pub(crate) struct Inner {
     locked: Mutex<()>,
     cache: Mutex<Cache>,
     session: OnceLock<Session>,
+    pub(crate) unsynced: Unsynced,
 }
 
 /// The index as it was last read, and the images made of it.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     stamp: Option<Stamp>,
-    pub(crate) index: Arc<Index>,
+    index: Arc<Index>,
     /// With the stamp of the configuration blob each was read from.
-    pub(crate) images: HashMap<ImageId, (Stamp, Arc<Image>)>,
+    images: HashMap<ImageId, (Stamp, Arc<Image>)>,
+}
+
+impl Cache {
+    /// An image read under the same index from the same file.
+    pub(crate) fn image(&self, index: &Arc<Index>, id: &ImageId, stamp: Stamp) -> Option<Arc<Image>> {
+        let (known, image) = self.images.get(id).filter(|_| Arc::ptr_eq(index, &self.index))?;
+        (*known == stamp).then(|| Arc::clone(image))
+    }
+
+    /// Keeps an image, unless the index was replaced since.
+    pub(crate) fn keep(&mut self, index: &Arc<Index>, stamp: Stamp, image: &Arc<Image>) {
+        if Arc::ptr_eq(index, &self.index) {
+            self.images.insert(image.id, (stamp, Arc::clone(image)));
+        }
+    }
 }
 
 /// The store's lock; nobody else changes the index or removes anything meanwhile.
@@ -59,6 +76,7 @@ impl Inner {
             locked: Mutex::new(()),
             cache: Mutex::default(),
             session: OnceLock::new(),
+            unsynced: Unsynced::default(),
         };
         inner.check_format()?;
         inner.clean()?;

@@ -9,6 +9,7 @@ use beneath::Root;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::durable::boot_id;
 use super::files::{create_dir, create_file, exists, is_disk_full, read_json, rename, to_json, write_file};
 use super::inner::{Inner, short};
 use super::lease::Lease;
@@ -20,14 +21,29 @@ use crate::archive::{
 use crate::{Digest, LayerId, PackError};
 
 /// The content of a layer's `.json`.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    id: LayerId,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) id: LayerId,
     size: u64,
     tar_size: u64,
     entries: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     blob: Option<BlobRef>,
+    /// The machine's boot in which it was made, until its files are known to be on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unsynced: Option<String>,
+}
+
+impl Record {
+    fn of(layer: &Layer) -> Self {
+        let Layer { id, size, tar_size, entries, blob } = layer.clone();
+        Self { id, size, tar_size, entries, blob, unsynced: boot_id().map(str::to_owned) }
+    }
+
+    fn layer(self) -> Layer {
+        let Self { id, size, tar_size, entries, blob, .. } = self;
+        Layer { id, size, tar_size, entries, blob }
+    }
 }
 
 impl Store {
@@ -110,17 +126,19 @@ impl Inner {
     }
 
     pub(crate) fn layer(&self, id: &LayerId) -> Result<Option<Layer>, StoreError> {
+        let record = self.record(id)?.filter(|_| exists(&self.layer_path(id)));
+        Ok(record.map(Record::layer))
+    }
+
+    pub(crate) fn record(&self, id: &LayerId) -> Result<Option<Record>, StoreError> {
         let path = self.record_path(id);
         let corrupt = |reason: String| StoreError::CorruptLayer { layer: *id, path: path.clone(), reason };
-        let record: Record = match read_json(&path)? {
-            None => return Ok(None),
-            Some(read) => read.map_err(|error| corrupt(format!("its record does not parse: {error}")))?,
-        };
-        if record.id != *id {
-            return Err(corrupt(format!("its record is that of layer {}", record.id)));
+        match read_json::<Record>(&path)? {
+            None => Ok(None),
+            Some(Err(error)) => Err(corrupt(format!("its record does not parse: {error}"))),
+            Some(Ok(record)) if record.id == *id => Ok(Some(record)),
+            Some(Ok(record)) => Err(corrupt(format!("its record is that of layer {}", record.id))),
         }
-        let Record { id, size, tar_size, entries, blob } = record;
-        Ok(exists(&self.layer_path(&id)).then_some(Layer { id, size, tar_size, entries, blob }))
     }
 
     /// The layer whose record has the short name; `None` when it is unreadable or stands at a wrong place.
@@ -139,8 +157,7 @@ impl Inner {
     /// Moves an unpacked layer to its place; if the store has it already, that one stays.
     fn publish_layer(&self, lease: &Lease, dir: &Path, layer: &Layer) -> Result<(), StoreError> {
         let (place, record_path) = (self.layer_path(&layer.id), self.record_path(&layer.id));
-        let Layer { id, size, tar_size, entries, blob } = layer.clone();
-        let record = to_json(&Record { id, size, tar_size, entries, blob }, &record_path)?;
+        let record = to_json(&Record::of(layer), &record_path)?;
         let session = self.session()?;
         let (record_temporary, aside) = (session.new_path(), session.new_path());
         write_file(&record_temporary, &record, false)?;
@@ -157,6 +174,7 @@ impl Inner {
         rename(&record_temporary, &record_path)?;
         rename(dir, &place)?;
         drop(locked);
+        self.note_unsynced(layer.id);
         if exists(&aside) {
             remove_quietly(&aside);
         }

@@ -25,6 +25,7 @@ use crate::{Digest, HistoryEntry, ImageConfig, ImageId, LayerId, Reference};
 
 mod blobs;
 mod collect;
+mod durable;
 mod error;
 mod files;
 mod images;

@@ -41,7 +41,7 @@ impl Store {
         }
     }
 
-    fn check_layer(&self, id: &LayerId) -> Result<(), StoreError> {
+    pub(super) fn check_layer(&self, id: &LayerId) -> Result<(), StoreError> {
         let layer = self.inner.layer(id)?.ok_or(StoreError::MissingLayer { layer: *id })?;
         let found = self.tree_digest(&self.layer_path(id), id)?;
         let expected = match &layer.blob {
