@@ -20,7 +20,6 @@ use tokio::net::UnixStream;
 
 pub(crate) use error::CallError;
 pub(crate) use lines::Lines;
-pub(crate) use start::StartError;
 pub(crate) use stream::{Frames, Hijacked};
 
 use crate::cli::Globals;

@@ -27,7 +27,8 @@ impl Target {
         Target { id: name.to_owned(), shown: name.to_owned(), service: None }
     }
 
-    fn of(member: &Member) -> Target {
+    /// A project's container.
+    pub(crate) fn of(member: &Member) -> Target {
         Target { id: member.id.clone(), shown: member.name.clone(), service: Some(member.service.clone()) }
     }
 }

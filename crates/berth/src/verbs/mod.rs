@@ -2,8 +2,11 @@
 
 pub(crate) mod compose;
 pub(crate) mod containers;
+pub(crate) mod images;
+mod networks;
 mod prune;
 mod system;
+mod volumes;
 
 use serde_json::{Map, Value};
 
@@ -13,9 +16,16 @@ use crate::output;
 
 /// The table of commands.
 pub(crate) const GROUPS: &[Group] = &[
+    group("", "Project of the current directory", Form::Project, compose::TOP),
     group("", "Containers", Form::Plain, containers::TOP),
-    group("", "Engine", Form::Plain, &[system::version::VERB, system::engine::VERB]),
-    group("container", "Containers only, whatever project is here", Form::Host, containers::GROUP),
+    group("", "Images", Form::Plain, images::TOP),
+    group("", "Engine", Form::Plain, system::TOP),
+    group("compose", "Everything about projects; names are services", Form::Project, compose::GROUP),
+    group("container", "Containers; names are never services", Form::Host, containers::GROUP),
+    group("image", "Images", Form::Host, images::GROUP),
+    group("network", "Networks", Form::Host, networks::GROUP),
+    group("volume", "Volumes", Form::Host, volumes::GROUP),
+    group("system", "The engine and the host", Form::Host, system::GROUP),
 ];
 
 /// `KEY=VALUE` texts as the API's `filters`; empty for none.

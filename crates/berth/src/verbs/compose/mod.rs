@@ -1,3 +1,48 @@
 //! Projects.
 
+pub(crate) mod build;
+mod config;
+mod down;
+mod exec;
 pub(crate) mod follow;
+mod images;
+mod logs;
+mod ls;
+mod port;
+mod progress;
+mod ps;
+mod rm;
+mod up;
+mod watch;
+
+use crate::cli::Verb;
+use crate::verbs::containers::{lifecycle, look, stats};
+use crate::verbs::system;
+
+/// Commands of `berth` that are a project's.
+pub(crate) const TOP: &[Verb] = &[up::UP, down::DOWN, config::CONFIG];
+
+/// Commands of `berth compose`.
+pub(crate) const GROUP: &[Verb] = &[
+    up::UP,
+    down::DOWN,
+    ps::PS,
+    logs::LOGS,
+    exec::EXEC,
+    up::CREATE,
+    lifecycle::START,
+    lifecycle::STOP,
+    lifecycle::RESTART,
+    lifecycle::KILL,
+    lifecycle::PAUSE,
+    lifecycle::UNPAUSE,
+    rm::RM,
+    build::BUILD,
+    config::CONFIG,
+    images::IMAGES,
+    port::PORT,
+    look::TOP,
+    stats::STATS,
+    system::EVENTS,
+    ls::LS,
+];

@@ -1,4 +1,20 @@
 //! The engine and the host: versions, information, events, disk use.
 
-pub(super) mod engine;
-pub(super) mod version;
+mod completion;
+mod engine;
+mod events;
+mod info;
+mod version;
+
+use crate::cli::Verb;
+use crate::verbs::prune;
+
+/// Commands of `berth`.
+pub(crate) const TOP: &[Verb] =
+    &[engine::VERB, info::INFO, version::VERB, info::DOCTOR, events::VERB, completion::VERB];
+
+/// Commands of `berth system`.
+pub(crate) const GROUP: &[Verb] = &[info::DF, info::INFO, events::VERB, prune::SYSTEM];
+
+/// `events` of a project.
+pub(crate) const EVENTS: Verb = events::VERB;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::{Context, Run, Verb, verb};
 use crate::client::{API_VERSION, Call};
 use crate::failure::{Exit, Outcome};
+use crate::format::render_template;
 use crate::output;
 
 /// The command.
@@ -30,7 +31,11 @@ impl Run for Version {
             true => context.engine.json(Call::get("/version")).await?,
             false => Value::Null,
         };
-        output::line(&plain(&client, &server))?;
+        let text = match &self.format {
+            Some(format) => render_template(format, &json!({"Client": client, "Server": server}))?,
+            None => plain(&client, &server),
+        };
+        output::line(&text)?;
         Ok(Exit::SUCCESS)
     }
 }

@@ -16,6 +16,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 pub(crate) use env_file::environment;
+pub(crate) use network::extra_host;
 pub(crate) use process::restart_policy;
 
 use crate::failure::Failure;

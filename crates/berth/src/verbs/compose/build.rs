@@ -1,0 +1,124 @@
+//! `compose build`.
+
+use std::path::PathBuf;
+
+use build::{BuildRequest, DockerfileSource};
+use clap::Args;
+use compose::model::{Build, BuildContext, Project, Service};
+
+use crate::cli::{Context, Run, Verb, verb};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output;
+use crate::project::{PROJECT_LABEL, SERVICE_LABEL, load};
+use crate::verbs::images::build::{run_build, run_network};
+use crate::verbs::images::build_output::BuildOutput;
+
+/// The command.
+pub(crate) const BUILD: Verb = verb::<BuildProject>("build", "Build the project's images");
+
+/// Build the project's images.
+#[derive(Debug, Args)]
+pub(crate) struct BuildProject {
+    #[command(flatten)]
+    options: ImageOptions,
+    /// Services; all that have a `build` without one
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+}
+
+/// How images of services are built.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ImageOptions {
+    /// Run every step anew
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Print nothing unless a build fails
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Value of an ARG; without a value it is taken from here
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) build_arg: Vec<String>,
+    /// Fetch base images anew
+    #[arg(long, hide = true)]
+    pub(crate) pull: bool,
+}
+
+impl Run for BuildProject {
+    async fn run(self, context: &Context) -> Outcome {
+        build_project(context, &self.services, &self.options).await
+    }
+}
+
+/// Builds the images of services, all that have a `build` when none is named.
+///
+/// # Errors
+/// A service that is not there or has nothing to build, or the first build that fails.
+pub(crate) async fn build_project(context: &Context, services: &[String], options: &ImageOptions) -> Outcome {
+    let project = load(&context.globals, services, true)?;
+    if let Some(missing) = services.iter().find(|name| !project.services.contains_key(name.as_str())) {
+        return Err(Failure::new(format!("no such service: {missing}")));
+    }
+    let chosen =
+        |service: &&Service| services.is_empty() || services.iter().any(|name| name == service.name.as_str());
+    let mut requests: Vec<(String, BuildRequest)> = Vec::new();
+    for service in project.services.values().filter(chosen) {
+        let Some(build) = &service.build else { continue };
+        let request = request(&project, service, build, options)?;
+        // Services that share an image and how it is made share the build.
+        let same = |known: &(String, BuildRequest)| {
+            known.1.tags == request.tags && known.1.context == request.context
+        };
+        if !requests.iter().any(same) {
+            requests.push((service.name.to_string(), request));
+        }
+    }
+    if requests.is_empty() {
+        output::note("No services to build");
+    }
+    for (service, request) in &requests {
+        run_build(context, request, BuildOutput::new(&format!("{service}: "), options.quiet)).await?;
+    }
+    Ok(Exit::SUCCESS)
+}
+
+fn request(
+    project: &Project,
+    service: &Service,
+    build: &Build,
+    options: &ImageOptions,
+) -> Result<BuildRequest, Failure> {
+    let name = &service.name;
+    let BuildContext::Local(context) = &build.context else {
+        return Err(Failure::new(format!(
+            "service {name:?}: the context of its build is not a directory of this host"
+        )));
+    };
+    let dockerfile = match (&build.dockerfile_inline, &build.dockerfile) {
+        (Some(text), _) => DockerfileSource::Inline(text.clone()),
+        (None, Some(path)) => DockerfileSource::Path(path.clone()),
+        (None, None) => DockerfileSource::Path(PathBuf::from("Dockerfile")),
+    };
+    let mut build_args = build.args.clone();
+    build_args.extend(options.build_arg.iter().map(|text| match text.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (text.clone(), std::env::var(text).ok()),
+    }));
+    let mut labels = build.labels.clone();
+    labels.insert(PROJECT_LABEL.to_owned(), project.name.to_string());
+    labels.insert(SERVICE_LABEL.to_owned(), name.to_string());
+    let hosts =
+        build.extra_hosts.iter().flat_map(|(name, all)| all.iter().map(move |ip| (name.clone(), ip.clone())));
+    Ok(BuildRequest {
+        dockerfile,
+        target: build.target.clone(),
+        tags: std::iter::once(project.image_of(service)).chain(build.tags.iter().cloned()).collect(),
+        build_args,
+        labels,
+        no_cache: build.no_cache || options.no_cache,
+        platform: build.platforms.first().cloned().or_else(|| service.platform.clone()),
+        network: run_network(build.network.as_deref().unwrap_or_default())?,
+        extra_hosts: hosts.collect(),
+        shm_size: build.shm_size,
+        ..BuildRequest::new(context)
+    })
+}

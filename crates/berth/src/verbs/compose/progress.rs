@@ -1,0 +1,200 @@
+//! What `up` and `down` tell: one line for each thing on a terminal, a line for each change elsewhere.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::client::{CallError, Lines};
+use crate::failure::Failure;
+use crate::output;
+use crate::terminal::Size;
+use crate::verbs::images::build_output::BuildOutput;
+
+/// Shows the progress of a project until it is done.
+pub(crate) struct Progress {
+    rows: Vec<Row>,
+    live: bool,
+    /// Lines of the block that stands on the terminal.
+    drawn: usize,
+    builds: Vec<(String, BuildOutput)>,
+}
+
+struct Row {
+    kind: String,
+    name: String,
+    state: String,
+    message: Option<String>,
+    since: Instant,
+}
+
+/// How a state looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Working,
+    Good,
+    Bad,
+}
+
+impl Progress {
+    /// Live lines when standard error is a terminal and nobody asked for plain ones.
+    pub(crate) fn new(plain: bool) -> Progress {
+        let live = !plain && output::stderr_is_terminal();
+        Progress { rows: Vec::new(), live, drawn: 0, builds: Vec::new() }
+    }
+
+    /// Follows the engine's word to its end.
+    ///
+    /// # Errors
+    /// The work failed, or the engine went away.
+    pub(crate) async fn follow(mut self, mut lines: Lines) -> Result<(), Failure> {
+        while let Some(told) = lines.next().await? {
+            if told["done"].as_bool().unwrap_or_default() {
+                return Ok(());
+            }
+            if let Some(message) = told["error"]["message"].as_str() {
+                self.builds.iter_mut().for_each(|(_, build)| build.failed());
+                return Err(Failure::new(message));
+            }
+            self.event(told)?;
+        }
+        Err(CallError::Protocol("it ended without a word".to_owned()).into())
+    }
+
+    fn event(&mut self, mut told: Value) -> Result<(), Failure> {
+        if let Some(warning) = told["warning"].as_str() {
+            self.above(|_| output::warn(warning));
+        } else if told.get("build").is_some() {
+            let service = told["service"].as_str().unwrap_or_default().to_owned();
+            let event = serde_json::from_value(told["build"].take());
+            let event = event.map_err(|e| CallError::Protocol(e.to_string()))?;
+            self.above(|progress| drop(progress.build(&service).event(event)));
+        } else {
+            self.step(&told);
+        }
+        Ok(())
+    }
+
+    fn build(&mut self, service: &str) -> &mut BuildOutput {
+        let at = self.builds.iter().position(|(name, _)| name == service).unwrap_or_else(|| {
+            self.builds.push((service.to_owned(), BuildOutput::new(&format!("{service}: "), false)));
+            self.builds.len() - 1
+        });
+        &mut self.builds[at].1
+    }
+
+    fn step(&mut self, told: &Value) {
+        let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+        let (kind, name, state) = (text("kind"), text("name"), text("state"));
+        let message = told["message"].as_str().map(str::to_owned);
+        if !self.live {
+            output::note(&plain_line(&kind, &name, &state, message.as_deref()));
+            return;
+        }
+        match self.rows.iter_mut().find(|row| row.kind == kind && row.name == name) {
+            Some(row) => (row.state, row.message) = (state, message),
+            None => self.rows.push(Row { kind, name, state, message, since: Instant::now() }),
+        }
+        self.erase();
+        self.draw();
+    }
+
+    /// Prints something that scrolls, above the block.
+    fn above(&mut self, print: impl FnOnce(&mut Progress)) {
+        self.erase();
+        print(self);
+        self.draw();
+    }
+
+    fn erase(&mut self) {
+        if self.drawn > 0 {
+            output::error_bytes(format!("\x1b[{}A\x1b[J", self.drawn).as_bytes());
+            self.drawn = 0;
+        }
+    }
+
+    /// Draws the block; rows that are done scroll out when there are more than the terminal has lines.
+    fn draw(&mut self) {
+        if !self.live || self.rows.is_empty() {
+            return;
+        }
+        let size = Size::now();
+        let height = size.map_or(24, |size| usize::from(size.height)).saturating_sub(2).max(1);
+        let width = size.map_or(80, |size| usize::from(size.width));
+        let done = self.rows.iter().filter(|row| look(&row.state) == Look::Good).count();
+        let mut text = format!("[+] {done}/{}\n", self.rows.len());
+        let mut order: Vec<&Row> = self.rows.iter().collect();
+        if order.len() > height {
+            order.sort_by_key(|row| look(&row.state) != Look::Good);
+            order.drain(..self.rows.len() - height);
+        }
+        let name_width =
+            order.iter().map(|row| row.kind.len() + row.name.chars().count() + 1).max().unwrap_or(0);
+        for row in &order {
+            text.push_str(&row.line(name_width, width));
+        }
+        self.drawn = order.len() + 1;
+        output::error_bytes(text.as_bytes());
+    }
+}
+
+impl Row {
+    fn line(&self, name_width: usize, width: usize) -> String {
+        let (sign, colour) = match look(&self.state) {
+            Look::Good => ('✔', 32),
+            Look::Working => ('⠿', 33),
+            Look::Bad => ('✘', 31),
+        };
+        let title = format!("{} {}", capitalised(&self.kind), self.name);
+        let state = capitalised(&self.state);
+        let message = self.message.as_deref().map(|text| format!(" {text}")).unwrap_or_default();
+        let seconds = self.since.elapsed().as_secs_f64();
+        let plain = format!("{title:name_width$}  {state}{message}");
+        // One line stays one line: a wrapped one cannot be drawn over.
+        let shown: String =
+            plain.lines().next().unwrap_or_default().chars().take(width.saturating_sub(10)).collect();
+        format!(" \x1b[{colour}m{sign}\x1b[0m {shown} {seconds:.1}s\n")
+    }
+}
+
+fn look(state: &str) -> Look {
+    match state {
+        "failed" | "skipped" => Look::Bad,
+        "created" | "recreated" | "started" | "running" | "completed" | "healthy" | "exited" | "stopped"
+        | "removed" | "built" => Look::Good,
+        _ => Look::Working,
+    }
+}
+
+fn plain_line(kind: &str, name: &str, state: &str, message: Option<&str>) -> String {
+    let message = message.map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{} {name}  {}{message}", capitalised(kind), capitalised(state))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_says_what_became_of_a_thing() {
+        assert_eq!(plain_line("container", "shop-web-1", "started", None), "Container shop-web-1  Started");
+        assert_eq!(plain_line("image", "app", "failed", Some("no base")), "Image app  Failed: no base");
+    }
+
+    #[test]
+    fn a_live_line_never_wraps() {
+        let row = Row {
+            kind: "container".into(),
+            name: "a".repeat(200),
+            state: "starting".into(),
+            message: None,
+            since: Instant::now(),
+        };
+        let line = row.line(10, 40);
+        assert!(line.chars().filter(|c| *c == 'a').count() < 40 && line.ends_with("s\n"), "{line:?}");
+    }
+}

@@ -1,0 +1,26 @@
+//! Images.
+
+mod bootstrap;
+pub(crate) mod build;
+pub(crate) mod build_output;
+mod list;
+mod manage;
+
+use crate::cli::Verb;
+use crate::verbs::containers::inspect;
+use crate::verbs::prune;
+
+/// Commands of `berth`.
+pub(crate) const TOP: &[Verb] = &[build::BUILD, list::IMAGES, manage::RMI, manage::TAG, manage::HISTORY];
+
+/// Commands of `berth image`.
+pub(crate) const GROUP: &[Verb] = &[
+    list::LS,
+    bootstrap::BOOTSTRAP,
+    build::BUILD,
+    inspect::IMAGE,
+    manage::RM,
+    manage::TAG,
+    manage::HISTORY,
+    prune::IMAGES,
+];
