@@ -12,7 +12,10 @@ use image::{
     BootstrapOptions, HistoryRow, Image, ImageId, LayerId, Reference, RemoveError, Removed, ResolveError,
     Usage, Variant, bootstrap,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 impl Engine {
     /// What a failed look-up of an image means to a client.
@@ -93,8 +96,9 @@ impl Engine {
     ) -> Result<Vec<ImageRemoval>, EngineError> {
         let target = name.to_owned();
         let removed = self.blocking(move |engine| {
-            let removed =
-                engine.store().remove(&target, force, &|id| engine.usage(id), &|layer| engine.keeps(layer));
+            let cached = engine.cached_layers();
+            let keep = |layer: &LayerId| cached.contains(layer);
+            let removed = engine.store().remove(&target, force, &|id| engine.usage(id), &keep);
             removed.map_err(|error| match error {
                 RemoveError::Resolve(error) => Self::image_error(&target, error),
                 RemoveError::Store(error) => EngineError::store(error),
@@ -115,7 +119,9 @@ impl Engine {
     pub async fn prune_images(&self, filter: &PruneFilter) -> Result<(Vec<ImageRemoval>, u64), EngineError> {
         let all = filter.all;
         self.blocking(move |engine| {
-            let report = engine.store().prune(all, &|id| engine.usage(id), &|layer| engine.keeps(layer));
+            let cached = engine.cached_layers();
+            let report =
+                engine.store().prune(all, &|id| engine.usage(id), &|layer: &LayerId| cached.contains(layer));
             let report = report.map_err(EngineError::store)?;
             Ok((removals(report.removed), report.freed))
         })
@@ -137,9 +143,9 @@ impl Engine {
         }
     }
 
-    /// Layers that only the build cache refers to.
-    fn keeps(&self, layer: &LayerId) -> bool {
-        build::Cache::of(self.store()).layers().is_ok_and(|cached| cached.contains(layer))
+    /// Layers that only the build cache refers to. What cannot be read of the cache is made again by later builds.
+    fn cached_layers(&self) -> HashSet<LayerId> {
+        build::Cache::of(self.store()).layers().unwrap_or_default()
     }
 
     /// Makes a base image from the host's apt sources; tells each line as it comes.

@@ -205,10 +205,7 @@ impl Engine {
     fn remove_strangers(&self) {
         let config = &self.inner.config;
         for run_dir in strangers(&config.run.join("containers"), |name| self.knows_container(name)) {
-            if let Ok(Found::Orphaned(state)) = find(&run_dir) {
-                let _ = container::client::destroy(&state, PATIENCE);
-            }
-            let _ = fs::remove_dir_all(run_dir);
+            self.end_run_dir(&run_dir);
         }
         for dir in strangers(&config.root.join("containers"), |name| self.knows_container(name)) {
             let _ = fs::remove_dir_all(dir);
@@ -217,6 +214,20 @@ impl Engine {
         for dir in strangers(&config.root.join("volumes"), known_volume) {
             let _ = fs::remove_dir_all(dir);
         }
+    }
+
+    /// Ends whatever runs by a runtime directory of no record, with its shim or without, and removes the directory.
+    pub(crate) fn end_run_dir(&self, run_dir: &Path) {
+        if let Ok(Found::Shim(mut shim)) = find(run_dir) {
+            let kill = container::protocol::Request::Signal { signal: 9, all: true };
+            if shim.request(&kill).is_ok() {
+                let _ = shim.wait();
+            }
+        }
+        if let Ok(Found::Orphaned(state)) = find(run_dir) {
+            let _ = container::client::destroy(&state, PATIENCE);
+        }
+        let _ = fs::remove_dir_all(run_dir);
     }
 
     fn knows_container(&self, name: &str) -> bool {

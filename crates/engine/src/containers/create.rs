@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// The networks by id, with what was asked for in each; checks the modes that name other containers.
-    fn resolve_networks(
+    pub(crate) fn resolve_networks(
         &self,
         spec: &ContainerSpec,
     ) -> Result<BTreeMap<crate::id::NetworkId, EndpointSpec>, EngineError> {

@@ -65,8 +65,14 @@ impl Engine {
 
     /// Kills what is left of a container without a shim, and removes its control group.
     pub(crate) fn remove_leftovers(&self, id: &ContainerId) {
-        let Ok(record) = self.look(id, |container| Arc::clone(&container.record)) else { return };
-        let cgroup = Cgroup::existing(&Self::cgroup_path(&record));
+        if let Ok(record) = self.look(id, |container| Arc::clone(&container.record)) {
+            self.remove_cgroup_of(&record);
+        }
+    }
+
+    /// As [`Engine::remove_leftovers`], for a container that need not be among the records.
+    pub(crate) fn remove_cgroup_of(&self, record: &ContainerRecord) {
+        let cgroup = Cgroup::existing(&Self::cgroup_path(record));
         for _ in 0..LEFTOVER_TRIES {
             let left = cgroup.procs().unwrap_or_default();
             if left.is_empty() {

@@ -128,6 +128,7 @@ fn shim_config(
         .resolve(&record.image_id)
         .map_err(|error| Engine::image_error(&record.spec.image, error))?;
     let lower = engine.store().lower_dirs(&image);
+    let layers = layers_below(engine, &lower);
     let spec = oci_spec(engine, record, plugged, &run_dir, &lower)?;
     let streams = &record.spec.streams;
     Ok(ShimConfig {
@@ -136,7 +137,7 @@ fn shim_config(
             spec,
             rootfs: Rootfs::Overlay {
                 layers_dir: engine.store().root().join("layers"),
-                lower: lower.iter().map(|path| relative(path, engine)).collect(),
+                lower: layers,
                 upper: dir.join("upper"),
                 work: dir.join("work"),
             },
@@ -163,13 +164,13 @@ fn shim_config(
 }
 
 /// Layers are named relative to their common directory, which keeps the mount's options short.
-fn relative(path: &Path, engine: &Engine) -> PathBuf {
+pub(crate) fn layers_below(engine: &Engine, lower: &[PathBuf]) -> Vec<PathBuf> {
     let layers = engine.store().root().join("layers");
-    path.strip_prefix(&layers).unwrap_or(path).to_owned()
+    lower.iter().map(|path| path.strip_prefix(&layers).unwrap_or(path).to_owned()).collect()
 }
 
 /// The directory of this run, empty.
-fn fresh_dir(path: &Path) -> Result<(), EngineError> {
+pub(crate) fn fresh_dir(path: &Path) -> Result<(), EngineError> {
     use std::os::unix::fs::DirBuilderExt as _;
     if path.exists() {
         fs::remove_dir_all(path).map_err(EngineError::io("empty the directory", path))?;
