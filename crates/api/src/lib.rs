@@ -12,6 +12,7 @@
 mod action;
 mod convert;
 mod error;
+mod gone;
 mod hijack;
 mod input;
 mod reply;

@@ -3,6 +3,7 @@
 use crate::{
     action,
     error::{BadRequest, bad_request, failure},
+    gone::{self, Pending},
     input::{Input, Payload, Query},
     reply::Reply,
     routes::{self, BodyKind, Found},
@@ -109,9 +110,11 @@ pub async fn serve(engine: Engine, socket: Socket, stop: impl Future<Output = ()
 }
 
 async fn connection(engine: Engine, stream: UnixStream) {
+    let (watched, pending) = (gone::watch(&stream), Pending::default());
+    let counted = pending.clone();
     let service = service_fn(move |request| {
-        let engine = engine.clone();
-        async move { Ok::<_, Infallible>(answer(&engine, request).await) }
+        let (engine, pending) = (engine.clone(), counted.clone());
+        async move { Ok::<_, Infallible>(pending.during(answer(&engine, request)).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -119,10 +122,12 @@ async fn connection(engine: Engine, stream: UnixStream) {
         .max_buf_size(HEAD_LIMIT)
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
+        .with_upgrades();
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!(%error, "a connection ended early");
+        },
+        () = gone::gone(watched, &pending) => tracing::debug!("a client went away before its answer's end"),
     }
 }
 

@@ -28,7 +28,7 @@ use image::{View, ViewError};
 use oci_spec::runtime::Spec;
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, ErrorKind, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
@@ -37,6 +37,9 @@ use time::OffsetDateTime;
 
 /// Bytes of an account file that are read at most.
 const ACCOUNT_FILE_LIMIT: u64 = 16 << 20;
+
+/// How long a cancellation may go unnoticed.
+pub(super) const NOTICE: Duration = Duration::from_millis(100);
 
 /// SIGKILL
 const KILL: i32 = 9;
@@ -85,15 +88,17 @@ impl<'a> StepContainer<'a> {
         let Some(control) = self.control.take() else { return Err(EngineError::Stopping) };
         let mut stream = BufReader::new(control.into_stream());
         let broken = |source| self.failure(ClientError::Broken(source));
-        let asked = stream.get_mut().write_all(&container::client::encode(&Request::Wait));
-        asked
-            .and_then(|()| stream.get_ref().set_read_timeout(Some(Duration::from_millis(100))))
-            .map_err(broken)?;
+        stream.get_ref().set_read_timeout(Some(NOTICE)).map_err(broken)?;
+        match stream.get_mut().write_all(&container::client::encode(&Request::Wait)) {
+            // The shim is leaving; its last line is there to be read.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            asked => asked.map_err(broken)?,
+        }
         let (mut line, mut killed) = (Vec::new(), false);
         while line.last() != Some(&b'\n') {
             match stream.read_until(b'\n', &mut line) {
-                Ok(0) => return Err(self.failure(ClientError::Closed)),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                Ok(0) => return self.recorded_exit(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if cancel.is_cancelled() && !killed {
                         killed = true;
                         self.kill();
@@ -106,6 +111,12 @@ impl<'a> StepContainer<'a> {
             Response::Exited(exit) => Ok(exit),
             other => Err(self.failure(ClientError::Unexpected(Box::new(other)))),
         }
+    }
+
+    /// The end as the shim wrote it down, when it left without telling.
+    fn recorded_exit(&self) -> Result<ExitRecord, EngineError> {
+        let recorded = container::client::read_exit(&self.run_dir()).map_err(|error| self.failure(error))?;
+        recorded.ok_or_else(|| self.failure(ClientError::Closed))
     }
 
     /// Kills everything in the container. A shim that is gone has nothing left to kill.

@@ -1,17 +1,13 @@
 //! The builder's commands, run in containers.
 
-use super::container::StepContainer;
+use super::container::{NOTICE, StepContainer};
 use crate::Engine;
 use build::{Cancel, RunExit, RunStep, Runner, RunnerError, Stream};
 use container::protocol::frame::{HEADER, StreamName, parse_header};
 use std::{
     io::{self, Read},
     os::unix::net::UnixStream,
-    time::Duration,
 };
-
-/// How long a cancellation may go unnoticed.
-const NOTICE: Duration = Duration::from_millis(100);
 
 /// Runs each command in a container of its own, which no list shows and no journal remembers: when the engine dies, so
 /// does the build, and the next engine ends what is left of it.
