@@ -46,7 +46,11 @@ pub fn pack(root: &Root, path: &Path, name: &Path, to: &mut dyn Write) -> Result
     let name = name.as_os_str().as_bytes();
     let mut packer = Packer::new(Writer::new(Some(to), false), Flavour::Plain, None);
     match root.parent(path) {
-        Ok(parent) if !name.is_empty() => packer.one(parent.dir.as_fd(), parent.name.as_bytes(), name)?,
+        Ok(parent) if !name.is_empty() => {
+            statat(&parent.dir, &parent.name, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(|errno| failed(errno.into()))?;
+            packer.one(parent.dir.as_fd(), parent.name.as_bytes(), name)?;
+        }
         _ => {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY;
             let dir = root.open_at(path, flags, Mode::empty()).map_err(|error| failed(error.source))?;
