@@ -4,7 +4,7 @@
 //! [`seccomp`] and [`caps`]; [`oci`] offers it under runc's command line.
 //!
 //! The shim half is [`shim`] (the process beside each container), [`client`] and [`protocol`] (how the
-//! engine starts and talks to it), [`log`] (json-file logs), [`top`] and [`detach`].
+//! engine starts and talks to it), [`log`] (json-file logs), [`top`], [`detach`] and [`visit`].
 #![deny(unsafe_code)]
 
 pub mod caps;
@@ -22,3 +22,4 @@ pub mod seccomp;
 pub mod shim;
 mod sys;
 pub mod top;
+pub mod visit;

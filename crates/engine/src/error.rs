@@ -175,6 +175,15 @@ pub enum EngineError {
     /// The image store failed.
     #[error("the image store")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A container's file system cannot be reached, read or written.
+    #[error("the files of container {container}")]
+    Files {
+        /// The container.
+        container: String,
+        /// What happened.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A file cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -249,6 +258,7 @@ impl EngineError {
             | Self::Shim { .. }
             | Self::Cgroup(_)
             | Self::Store(_)
+            | Self::Files { .. }
             | Self::Io { .. } => ErrorKind::Internal,
         }
     }

@@ -122,6 +122,33 @@ pub(crate) fn prepare(plan: &Plan) -> Result<Prepared, CreateError> {
     Ok(Prepared { root, read_only_later })
 }
 
+/// The layers and bind mounts of a container that does not run, mounted on `path` for somebody who looks in from
+/// outside: without devices and the kernel's own file systems.
+pub(crate) fn assemble(
+    path: &Path,
+    layers: &PrepareRoot,
+    binds: &mut [Planned],
+    read_only: bool,
+) -> Result<Root, CreateError> {
+    binds.iter_mut().try_for_each(Planned::open_source)?;
+    mount_overlay(layers, path)?;
+    let failed =
+        |source| CreateError::Path { what: "root file system".to_owned(), path: path.to_owned(), source };
+    let root = Root::open(path).map_err(failed)?;
+    let mut context = Context {
+        root: &root,
+        root_path: target::path_of(root.fd()).map_err(failed)?,
+        own_cgroup_namespace: false,
+        cgroup: Path::new("/"),
+        read_only_later: Vec::new(),
+    };
+    binds.iter().try_for_each(|bind| mounts::mount(&mut context, bind))?;
+    if read_only {
+        attach::make_read_only(root.fd()).map_err(failed)?;
+    }
+    Ok(root)
+}
+
 impl Prepared {
     /// The container's root.
     pub(crate) fn root(&self) -> &Root {

@@ -13,9 +13,10 @@ pub(crate) fn setns(fd: BorrowedFd<'_>, kinds: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_setns, fd.as_raw_fd(), kinds) }).map(drop)
 }
 
-/// Leaves the namespaces `kinds` (`CLONE_NEW…`) for new ones.
+/// Leaves the namespaces `kinds` (`CLONE_NEW…`) for new ones; `CLONE_FS` gives this thread root and working directories
+/// of its own.
 pub(crate) fn unshare(kinds: libc::c_int) -> io::Result<()> {
-    // SAFETY: namespaces only; `CLONE_FILES` and the like are never passed here.
+    // SAFETY: `CLONE_FILES`, with which descriptors could close behind their owners' backs, is never passed here.
     check(unsafe { libc::syscall(libc::SYS_unshare, kinds) }).map(drop)
 }
 

@@ -19,6 +19,7 @@ mod update;
 
 pub(crate) use attach::into_tokio;
 pub(crate) use inspect::endpoint_id;
+pub(crate) use mounts::normal;
 pub(crate) use remove::remove_tree;
 pub(crate) use run::{fresh_dir, layers_below, resolve_identity, running_pid};
 pub(crate) use start::StartCause;

@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// The mounts for the runtime.
-    pub(super) fn ready_mounts(&self, record: &ContainerRecord) -> Result<Vec<ReadyMount>, EngineError> {
+    pub(crate) fn ready_mounts(&self, record: &ContainerRecord) -> Result<Vec<ReadyMount>, EngineError> {
         record.mounts.iter().map(|mount| self.ready_mount(record, mount)).collect()
     }
 
@@ -192,8 +192,8 @@ fn covers(planned: &[Planned], target: &Path) -> bool {
     planned.iter().any(|mount| mount.record.target == *target)
 }
 
-/// Without `.`, `..` and doubled slashes.
-fn normal(path: &Path) -> PathBuf {
+/// Absolute, without `.`, `..` and doubled slashes.
+pub(crate) fn normal(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut normal = PathBuf::from("/");
     for part in path.components() {

@@ -43,10 +43,15 @@ pub(super) fn mounts(inputs: &Inputs<'_>) -> Vec<Mount> {
             all.extend(bind(target, source, &["rbind", "rprivate"]));
         }
     }
-    let mut own: Vec<&ReadyMount> = inputs.mounts.iter().collect();
-    own.sort_by_key(|mount| mount.target.components().count());
-    all.extend(own.into_iter().filter_map(ready));
+    all.extend(own(inputs.mounts));
     all
+}
+
+/// The user's mounts, the deepest last.
+pub(crate) fn own(mounts: &[ReadyMount]) -> Vec<Mount> {
+    let mut own: Vec<&ReadyMount> = mounts.iter().collect();
+    own.sort_by_key(|mount| mount.target.components().count());
+    own.into_iter().filter_map(ready).collect()
 }
 
 fn mount(target: &str, typ: &str, source: &str, options: &[&str]) -> Option<Mount> {

@@ -33,7 +33,7 @@ pub struct PathStat {
 pub struct PutOptions {
     /// A directory never replaces a file nor a file a directory.
     pub no_overwrite_dir_non_dir: bool,
-    /// Owners are taken from the archive; otherwise everything belongs to root.
+    /// Everything belongs to the container's user, if it has one; otherwise owners are those of the archive.
     pub copy_uid_gid: bool,
 }
 

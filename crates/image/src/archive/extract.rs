@@ -165,7 +165,8 @@ impl<'a> Extractor<'a> {
     ) -> Result<(), ExtractError> {
         let failed = |source: Errno| ExtractError::unpack(entry, source);
         let fd = self.make(parent, name, entry, &|dir| node::file(dir, name))?.0;
-        reader.data(&mut |offset, bytes| write_at(&fd, offset, bytes).map_err(failed))?;
+        let write = if self.flavour == Flavour::Plain { write_with_holes } else { write_at };
+        reader.data(&mut |offset, bytes| write(&fd, offset, bytes).map_err(failed))?;
         if fstat(&fd).map_err(failed)?.st_size as u64 != entry.size {
             ftruncate(&fd, entry.size).map_err(failed)?;
         }
@@ -313,6 +314,18 @@ fn write_at(fd: &OwnedFd, mut offset: u64, mut bytes: &[u8]) -> Result<(), Errno
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
+    }
+    Ok(())
+}
+
+/// As [`write_at`] into a new file, but long runs of zeros are left out: a sparse file stays one.
+fn write_with_holes(fd: &OwnedFd, mut offset: u64, bytes: &[u8]) -> Result<(), Errno> {
+    const HOLE: usize = 64 * 1024;
+    for block in bytes.chunks(HOLE) {
+        if block.len() < HOLE || block.iter().any(|byte| *byte != 0) {
+            write_at(fd, offset, block)?;
+        }
+        offset += block.len() as u64;
     }
     Ok(())
 }

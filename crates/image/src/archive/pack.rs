@@ -37,8 +37,8 @@ pub(crate) struct Packed {
 }
 
 /// Writes the file or tree at `path` beneath `root` as a tar stream whose members are called `name` (and `name/…`); with
-/// an empty `name` a directory's content alone is written. A link at `path` is not followed. Returns the stream's length
-/// in bytes.
+/// an empty `name` a directory's content alone is written, and with `/` its members' names begin with one. A link at
+/// `path` is not followed. Returns the stream's length in bytes.
 ///
 /// Assumptions: nobody renames directories of the tree meanwhile; a file that shrinks is an error.
 pub fn pack(root: &Root, path: &Path, name: &Path, to: &mut dyn Write) -> Result<u64, PackError> {
@@ -108,13 +108,15 @@ impl<'w> Packer<'w> {
         let plain = self.entry.xattrs.is_empty()
             && (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid) == (0o755, 0, 0);
         if !plain || !name.is_empty() {
-            self.entry.path.push(b'/');
+            if name != b"/" {
+                self.entry.path.push(b'/');
+            }
             // Taking a directory into the store may change the time of the directory itself.
             self.entry.mtime =
                 if self.flavour == Flavour::Layer { Time::default() } else { self.entry.mtime };
             self.write_header()?;
         }
-        let prefix = if name.is_empty() { Vec::new() } else { [name, b"/"].concat() };
+        let prefix = if matches!(name, b"" | b"/") { name.to_vec() } else { [name, b"/"].concat() };
         self.opaque(marks, &prefix)?;
         self.content(dir, &prefix)
     }
