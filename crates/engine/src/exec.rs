@@ -11,7 +11,7 @@ use crate::{
     snapshot::ExecSnapshot,
 };
 use container::{
-    client::{ClientError, ShimClient, decode, encode, spawn},
+    client::{ClientError, ShimClient, decode, spawn},
     protocol::{
         AttachStreams, ConsoleSize, ExecKind, Kind, ProcessId, Request, Response, Runtime, ShimConfig,
         StdinPolicy,
@@ -24,7 +24,7 @@ use std::{
     sync::Arc,
 };
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, BufReader},
     sync::oneshot,
 };
 
@@ -356,13 +356,12 @@ fn exec_failure(record: &ContainerRecord, error: ExecError) -> EngineError {
     }
 }
 
-/// Waits for a command's end; as if killed when its shim is gone without an answer.
+/// Waits for a command's end, which its shim tells unasked; as if killed when its shim is gone without an answer.
 pub(crate) async fn exit_code(control: ShimClient) -> i64 {
     let answer = async {
         // Kept until the shim has gone, to reap it.
         let (stream, _shim) = control.into_parts();
         let mut stream = BufReader::with_capacity(512, into_tokio(stream).ok()?);
-        stream.get_mut().write_all(&encode(&Request::Wait)).await.ok()?;
         let mut line = Vec::new();
         stream.read_until(b'\n', &mut line).await.ok()?;
         match decode(&line) {

@@ -11,13 +11,13 @@ use crate::{
 };
 use container::{
     cgroup::Cgroup,
-    client::{ShimClient, decode, encode, read_exit},
-    protocol::{ExitRecord, Request, Response},
+    client::{ShimClient, decode, read_exit},
+    protocol::{ExitRecord, Response},
 };
 use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, BufReader},
     net::UnixStream,
 };
 
@@ -219,13 +219,14 @@ impl Engine {
 
 const LEFTOVER_TRIES: usize = 200;
 
-/// Asks the shim to tell the end and waits for it; none when the shim is gone without an answer.
+/// Waits for the shim to tell the end, which it does unasked; none when the shim is gone without a word.
+///
+/// Nothing is sent: the shim of a short life may have left already, with its last line still to be read.
 async fn wait_for_exit(control: ShimClient) -> Option<ExitRecord> {
     // Kept until the shim has gone, to reap it.
     let (stream, _shim) = control.into_parts();
     stream.set_nonblocking(true).ok()?;
     let mut stream = BufReader::with_capacity(512, UnixStream::from_std(stream).ok()?);
-    stream.get_mut().write_all(&encode(&Request::Wait)).await.ok()?;
     let mut line = Vec::new();
     stream.read_until(b'\n', &mut line).await.ok()?;
     match decode(&line) {
