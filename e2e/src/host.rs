@@ -16,6 +16,8 @@ pub struct Host {
     run: PathBuf,
     scratch: tempfile::TempDir,
     keep_root: bool,
+    /// Keeps other tests off a root that stays.
+    _turn: Option<std::fs::File>,
 }
 
 impl Host {
@@ -26,22 +28,24 @@ impl Host {
     pub fn new() -> Self {
         let scratch = scratch();
         let root = scratch.path().join("root");
-        Self::with(scratch, root, false)
+        Self::with(scratch, root, false, None)
     }
 
-    /// A host on an engine root that stays (images that took long to make). One at a time may use it.
+    /// A host on an engine root that stays (images that took long to make). Waits until no other test uses it.
     ///
     /// # Panics
     /// When it cannot be made.
     pub fn on_root(root: &Path) -> Self {
-        Self::with(scratch(), root.to_owned(), true)
+        let lock = std::fs::File::create(root.with_extension("turn")).expect("the root's parent is writable");
+        lock.lock().expect("a file can be locked");
+        Self::with(scratch(), root.to_owned(), true, Some(lock))
     }
 
-    fn with(scratch: tempfile::TempDir, root: PathBuf, keep_root: bool) -> Self {
+    fn with(scratch: tempfile::TempDir, root: PathBuf, keep_root: bool, turn: Option<std::fs::File>) -> Self {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let netns = Netns::new(&format!("berth-e2e-{}-{number}", std::process::id()));
         let run = scratch.path().join("run");
-        Self { netns, root, run, scratch, keep_root }
+        Self { netns, root, run, scratch, keep_root, _turn: turn }
     }
 
     /// The engine's state directory.

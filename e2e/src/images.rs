@@ -14,6 +14,17 @@ pub fn tiny(host: &Host) -> &'static str {
     "tiny"
 }
 
+/// The engine root that `scripts/e2e` has filled with a Debian base image and what was built on it.
+///
+/// # Panics
+/// When it is not there: the tests are started by `make e2e`.
+pub fn debian_root() -> std::path::PathBuf {
+    let root = std::env::var_os("BERTH_E2E_ROOT").map(std::path::PathBuf::from);
+    let root = root.unwrap_or_else(|| crate::workspace().join("target/e2e/debian"));
+    assert!(root.join("journal").exists(), "{} has no images: run the tests by `make e2e`", root.display());
+    root
+}
+
 const TINY: &str = r#"FROM scratch
 COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]

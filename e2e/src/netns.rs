@@ -49,7 +49,15 @@ impl Netns {
     /// # Panics
     /// When the kernel refuses.
     pub fn enter(&self) {
-        let file = std::fs::File::open(self.path()).expect("the namespace is there");
+        Self::enter_path(&self.path());
+    }
+
+    /// As [`Netns::enter`], for a thread that has the path only.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn enter_path(path: &std::path::Path) {
+        let file = std::fs::File::open(path).expect("the namespace is there");
         let kind = Some(rustix::thread::LinkNameSpaceType::Network);
         rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&file), kind)
             .expect("root may enter a network namespace");
