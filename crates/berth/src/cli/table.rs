@@ -223,3 +223,27 @@ pub(crate) fn usage(error: &clap::Error) -> Outcome {
         125
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::GROUPS;
+
+    #[test]
+    fn no_command_has_two_flags_of_one_name() {
+        command(GROUPS).debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_found_again() {
+        let root = command(GROUPS);
+        for group in GROUPS {
+            let names: Vec<&str> = group.verbs.iter().map(|verb| verb.name).collect();
+            let mut parent = &root;
+            if !group.name.is_empty() {
+                parent = root.find_subcommand(group.name).unwrap();
+            }
+            assert!(names.iter().all(|name| parent.find_subcommand(name).is_some()), "{names:?}");
+        }
+    }
+}

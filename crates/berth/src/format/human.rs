@@ -20,7 +20,8 @@ pub(crate) fn binary_size(bytes: f64) -> String {
 }
 
 fn scaled(bytes: f64, base: f64, units: &[&str], digits: usize) -> String {
-    let (mut size, mut unit) = (bytes, 0);
+    // The sum of no numbers is -0.
+    let (mut size, mut unit) = (bytes + 0.0, 0);
     while size >= base && unit + 1 < units.len() {
         size /= base;
         unit += 1;

@@ -101,7 +101,7 @@ pub(crate) struct History {
     #[arg(long)]
     no_trunc: bool,
     /// Sizes and times for people
-    #[arg(short = 'H', long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_default_value = true)]
     human: bool,
     /// Print with a Go template, `table TEMPLATE`, or `json`
