@@ -3,6 +3,8 @@
 //! An image is a configuration blob and a list of layers. Layers are unpacked once, to directories overlayfs mounts as
 //! they are; blobs are addressed and verified by their sha256. See [`Store`] for the layout on disk and the guarantees.
 
+#![forbid(unsafe_code)]
+
 mod archive;
 mod bootstrap;
 mod config;
