@@ -23,6 +23,8 @@ use crate::protocol::{ExitRecord, Failure, FailureKind, ProcessId, Request, Resp
 const DRAIN: Duration = Duration::from_millis(500);
 /// How long after the end a client that takes nothing is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long streams are kept open for those in dialogue to hang up first.
+const COURTESY: Duration = Duration::from_millis(100);
 /// Bytes of standard input read from a client at once.
 const INPUT_CHUNK: usize = 8 * 1024;
 
@@ -39,7 +41,9 @@ enum Phase {
         since: Instant,
     },
     /// Everything is done but for clients that have not taken everything.
-    Leaving,
+    Leaving {
+        since: Instant,
+    },
 }
 
 /// Something that can become ready.
@@ -157,7 +161,7 @@ impl Shim {
     }
 
     fn has_left(&self) -> bool {
-        matches!(self.phase, Phase::Leaving) && self.clients.is_empty()
+        matches!(self.phase, Phase::Leaving { .. }) && self.clients.is_empty()
     }
 
     /// Waits until something is ready.
@@ -209,7 +213,8 @@ impl Shim {
         let until = match self.phase {
             Phase::Created | Phase::Running => return None,
             Phase::Draining { since } if !self.is_held_back() => since + DRAIN,
-            Phase::Draining { .. } | Phase::Leaving => self.progress + PATIENCE,
+            Phase::Leaving { since } if since.elapsed() < COURTESY => since + COURTESY,
+            Phase::Draining { .. } | Phase::Leaving { .. } => self.progress + PATIENCE,
         };
         Some(until.saturating_duration_since(Instant::now()))
     }
@@ -379,7 +384,7 @@ impl Shim {
                     self.leave();
                 }
             }
-            Phase::Leaving => self.let_clients_go(),
+            Phase::Leaving { since } => self.let_clients_go(since),
         }
     }
 
@@ -393,17 +398,22 @@ impl Shim {
         if let Some(record) = self.record.as_ref().filter(|record| !record.warnings.is_empty()) {
             self.write(record);
         }
-        self.phase = Phase::Leaving;
-        self.let_clients_go();
+        let since = Instant::now();
+        self.phase = Phase::Leaving { since };
+        self.let_clients_go(since);
     }
 
-    fn let_clients_go(&mut self) {
+    /// Streams end after the dialogues: who sees the end of a stream and asks the engine for the exit code
+    /// finds that the engine has heard of it.
+    fn let_clients_go(&mut self, since: Instant) {
         self.give_up_on_stuck_clients();
         if let Some(record) = self.record.clone() {
             let exited = Response::Exited(record);
             self.clients.iter_mut().for_each(|client| client.end_dialogue(&exited));
         }
-        self.clients.retain_mut(|client| client.is_blocked() || !client.close());
+        if self.clients.iter().all(Connection::is_attached) || since.elapsed() >= COURTESY {
+            self.clients.retain_mut(|client| client.is_blocked() || !client.close());
+        }
     }
 
     fn give_up_on_stuck_clients(&mut self) {

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("closed_input_is_empty", closed_input_is_empty),
     ("a_terminal_has_the_size_that_is_set", a_terminal_has_the_size_that_is_set),
     ("an_exec_can_have_a_terminal", an_exec_can_have_a_terminal),
+    ("streams_end_after_the_exit_has_been_told", streams_end_after_the_exit_has_been_told),
     ("left_processes_do_not_hold_the_end_up", left_processes_do_not_hold_the_end_up),
 ];
 
@@ -147,4 +148,18 @@ fn left_processes_do_not_hold_the_end_up(maker: Maker) {
     assert_eq!(read_frames(client).0, "left\n");
     assert_eq!(exec.wait().exit_code, 0);
     running.kill();
+}
+
+fn streams_end_after_the_exit_has_been_told(maker: Maker) {
+    let fixture = Fixture::new(maker, &["exit", "0"]);
+    let created = fixture.create();
+    let mut client = created.attach(false);
+    let mut running = created.start();
+    running.control.wait().unwrap();
+    client.set_nonblocking(true).unwrap();
+    // Either it is still open, or, on a slow machine, the shim has lost its patience meanwhile.
+    let open = client.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    drop(crate::fixture::hang_up(running.control));
+    client.set_nonblocking(false).unwrap();
+    assert!(client.read(&mut [0]).is_ok_and(|end| end == 0), "it ends in the end (was open: {open})");
 }
