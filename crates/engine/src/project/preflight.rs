@@ -24,9 +24,9 @@ pub enum Problem {
         /// The container that has it.
         by: String,
     },
-    /// A port of the host is in use by something that is no container.
+    /// A port of the host cannot be had.
     #[error(
-        "the port {port}/{protocol} of the host, which `{service}` publishes, is taken by another program ({reason}); stop that, or publish another port"
+        "the port {port}/{protocol} of the host, which `{service}` publishes, {reason}; free it, or publish another port"
     )]
     PortBusy {
         /// The service that wants it.
@@ -35,7 +35,7 @@ pub enum Problem {
         port: u16,
         /// Its protocol.
         protocol: &'static str,
-        /// What the system says.
+        /// Who has it, or what the system says.
         reason: String,
     },
     /// A fixed address is in use.

@@ -6,7 +6,7 @@ use super::plan::{Action, Plan, Slot};
 use super::preflight::{Problem, clash, fixed_ports};
 use crate::{Engine, chain};
 use compose::model::{Port, Project, Protocol, Service};
-use network::{PortRequest, PortReservation};
+use network::{PortRequest, PortReservation, ReserveError};
 use std::collections::BTreeSet;
 
 impl Engine {
@@ -82,6 +82,12 @@ fn try_port(service: &Service, number: u16, port: &Port) -> Option<Problem> {
         service: service.name.clone(),
         port: number,
         protocol: port.protocol.as_str(),
-        reason: chain(&error),
+        reason: match &error {
+            ReserveError::Taken { holder: Some(holder), .. } => {
+                format!("is taken by the program {} (process {})", holder.name, holder.pid)
+            }
+            ReserveError::Taken { holder: None, .. } => "is taken by another program".to_owned(),
+            other => format!("cannot be had ({})", chain(other)),
+        },
     })
 }

@@ -1,7 +1,7 @@
 //! The steps of `down`.
 
+use super::orphans::{orphans, reference};
 use super::step::{Action, Plan, StepId};
-use super::up::{orphans, reference};
 use crate::project::labels::{self, read_depends_on};
 use crate::project::observed::{Observed, ObservedContainer};
 use crate::project::options::{DownOptions, RemoveImages};

@@ -15,6 +15,7 @@ mod down;
 pub mod images;
 mod leftovers;
 mod order;
+mod orphans;
 mod resources;
 mod step;
 mod up;

@@ -18,7 +18,13 @@ volumes: {v: }
 ";
 
 /// Versions of the project: each changes something else.
-fn versions() -> Vec<compose::model::Project> {
+fn versions() -> &'static [compose::model::Project] {
+    static VERSIONS: std::sync::LazyLock<Vec<compose::model::Project>> =
+        std::sync::LazyLock::new(make_versions);
+    &VERSIONS
+}
+
+fn make_versions() -> Vec<compose::model::Project> {
     let changes: [(&str, &str); 7] = [
         ("", ""),
         ("image: db", "image: db, command: other"),
@@ -43,7 +49,7 @@ fn images(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn the_next_up_ends_where_an_uninterrupted_one_does(

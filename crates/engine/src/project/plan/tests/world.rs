@@ -164,7 +164,7 @@ impl World {
                 && c.number() == slot.number
                 && !c.is_one_off()
         };
-        let newest = self.observed.containers.iter().filter(of_slot).next_back();
+        let newest = self.observed.containers.iter().rfind(of_slot);
         match plan.kept.get(slot) {
             Some(kept) => kept.id.clone(),
             None => newest.unwrap_or_else(|| panic!("no container for {slot}")).id.clone(),

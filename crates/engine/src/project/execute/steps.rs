@@ -1,185 +1,22 @@
-//! Taking the steps of a plan, as many at a time as their order allows.
+//! Each step over the engine's methods. A step that was taken already, by an `up` that was cut short, succeeds.
 
-use super::convert::{About, container_spec};
-use super::labels::{self, AboutContainer};
-use super::observed::Observed;
-use super::options::{DownOptions, UpOptions};
-use super::plan::{Action, ContainerRef, Plan, Slot, StepId, WaitFor, container_name};
-use super::run::Teller;
-use super::wait::Reached;
+use super::super::convert::{About, container_spec};
+use super::super::labels::{self, AboutContainer};
+use super::super::plan::{Action, ContainerRef, Slot, WaitFor, container_name};
+use super::super::wait::Reached;
+use super::requests::{linked, network_request, volume_request};
+use super::{Shared, StepError, lock};
 use crate::id::{ContainerId, NetworkId};
-use crate::op::{IpamPool, NetworkRequest, RemoveOptions, StopOptions, VolumeRequest};
-use crate::spec::{ContainerName, ContainerSpec, VolumeName};
+use crate::op::{RemoveOptions, StopOptions};
+use crate::spec::{ContainerName, ContainerSpec};
 use crate::{Engine, chain, error::EngineError};
-use compose::model::{Network, Project, Service, ServiceName, Volume};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use compose::model::{Project, Service, ServiceName};
+use std::collections::BTreeMap;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-
-/// Takes the steps of one plan.
-pub(super) struct Execution {
-    shared: Arc<Shared>,
-}
-
-/// What every step may need.
-struct Shared {
-    engine: Engine,
-    /// None for `down`, whose steps need none.
-    project: Option<Project>,
-    images: BTreeMap<String, String>,
-    teller: Teller,
-    stop_timeout: Option<i64>,
-    wait_deadline: Option<Instant>,
-    /// The containers of places, those made meanwhile included.
-    containers: Mutex<BTreeMap<Slot, String>>,
-    /// Containers that are replaced: what happens to them is told under the new one's name.
-    replaced: Mutex<BTreeSet<String>>,
-}
-
-/// Why a step was not taken to its end.
-enum StepError {
-    /// What is told to the user.
-    Failed(String),
-}
-
-impl From<EngineError> for StepError {
-    fn from(error: EngineError) -> Self {
-        Self::Failed(chain(&error))
-    }
-}
-
-impl Execution {
-    pub(super) fn of_up(
-        engine: &Engine,
-        project: &Project,
-        options: &UpOptions,
-        observed: Observed,
-        teller: &Teller,
-    ) -> Self {
-        let deadline = options.wait_timeout_s.filter(|_| options.wait);
-        Self::new(Shared {
-            engine: engine.clone(),
-            project: Some(project.clone()),
-            images: observed.images,
-            teller: teller.clone(),
-            stop_timeout: options.timeout_s,
-            wait_deadline: deadline.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
-            containers: Mutex::default(),
-            replaced: Mutex::default(),
-        })
-    }
-
-    pub(super) fn of_down(engine: &Engine, options: &DownOptions, teller: &Teller) -> Self {
-        Self::new(Shared {
-            engine: engine.clone(),
-            project: None,
-            images: BTreeMap::new(),
-            teller: teller.clone(),
-            stop_timeout: options.timeout_s,
-            wait_deadline: None,
-            containers: Mutex::default(),
-            replaced: Mutex::default(),
-        })
-    }
-
-    fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
-    }
-
-    /// Takes the steps; returns the problems, each in one sentence. What does not depend on a failed step goes on.
-    pub(super) async fn run(self, plan: Plan) -> Vec<String> {
-        let shared = &self.shared;
-        *lock(&shared.containers) =
-            plan.kept.iter().map(|(slot, kept)| (slot.clone(), kept.id.clone())).collect();
-        *lock(&shared.replaced) = plan.replaced_ids();
-        let mut schedule = Schedule::new(&plan);
-        let mut problems = Vec::new();
-        let mut running = JoinSet::new();
-        loop {
-            if !shared.teller.is_cancelled() {
-                for batch in schedule.take_ready(&plan) {
-                    let (shared, actions) =
-                        (Arc::clone(shared), batch.iter().map(|id| plan.steps[*id].action.clone()).collect());
-                    running.spawn(async move { (batch, shared.take(actions).await) });
-                }
-            }
-            match running.join_next().await {
-                Some(Ok((batch, Ok(())))) => batch.iter().for_each(|id| schedule.done(*id)),
-                Some(Ok((batch, Err(StepError::Failed(problem))))) => {
-                    problems.push(problem);
-                    for id in batch {
-                        for skipped in schedule.failed(&plan, id) {
-                            shared.tell(&plan.steps[skipped].action, "skipped").await;
-                        }
-                    }
-                }
-                Some(Err(error)) => problems.push(format!("a step broke off: {error}")),
-                None if shared.teller.is_cancelled() && schedule.is_unfinished() => {
-                    problems.push("it was interrupted; what was done stays".to_owned());
-                    return problems;
-                }
-                None => return problems,
-            }
-        }
-    }
-}
-
-/// Which steps are ready.
-struct Schedule {
-    /// Steps that must be done before each.
-    missing: Vec<BTreeSet<StepId>>,
-    waiting: BTreeSet<StepId>,
-}
-
-impl Schedule {
-    fn new(plan: &Plan) -> Self {
-        let missing = plan.steps.iter().map(|step| step.after.iter().copied().collect()).collect();
-        Self { missing, waiting: (0..plan.steps.len()).collect() }
-    }
-
-    /// The steps that can be taken now. Networks that go away go together: that costs little more than one.
-    fn take_ready(&mut self, plan: &Plan) -> Vec<Vec<StepId>> {
-        let ready: Vec<StepId> =
-            self.waiting.iter().copied().filter(|id| self.missing[*id].is_empty()).collect();
-        for id in &ready {
-            self.waiting.remove(id);
-        }
-        let is_removal = |id: &StepId| matches!(plan.steps[*id].action, Action::RemoveNetwork { .. });
-        let (networks, others): (Vec<StepId>, Vec<StepId>) = ready.into_iter().partition(is_removal);
-        let networks = if networks.is_empty() { None } else { Some(networks) };
-        others.into_iter().map(|id| vec![id]).chain(networks).collect()
-    }
-
-    fn done(&mut self, id: StepId) {
-        for missing in &mut self.missing {
-            missing.remove(&id);
-        }
-    }
-
-    /// Takes out what cannot be done any more; returns those steps.
-    fn failed(&mut self, plan: &Plan, id: StepId) -> Vec<StepId> {
-        let mut lost = BTreeSet::from([id]);
-        // Steps come after those they need, so one pass finds all.
-        for (later, step) in plan.steps.iter().enumerate().skip(id) {
-            if self.waiting.contains(&later) && step.after.iter().any(|after| lost.contains(after)) {
-                lost.insert(later);
-                self.waiting.remove(&later);
-            }
-        }
-        lost.remove(&id);
-        lost.into_iter().collect()
-    }
-
-    fn is_unfinished(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-}
 
 impl Shared {
     /// Takes one step, or several removals of networks.
-    async fn take(&self, actions: Vec<Action>) -> Result<(), StepError> {
+    pub(super) async fn take(&self, actions: Vec<Action>) -> Result<(), StepError> {
         let taken = match actions.as_slice() {
             [action] => self.step(action).await,
             many => self.remove_networks(many).await,
@@ -232,7 +69,7 @@ impl Shared {
         }
     }
 
-    async fn tell(&self, action: &Action, state: &str) {
+    pub(super) async fn tell(&self, action: &Action, state: &str) {
         let hidden = match action {
             Action::Stop { container } | Action::Remove { container, .. } => {
                 lock(&self.replaced).contains(&container.id)
@@ -444,54 +281,4 @@ fn words(action: &Action) -> (&'static str, &'static str) {
         }
         Action::RemoveNetwork { .. } | Action::Wait { .. } => ("", ""),
     }
-}
-
-/// Names of the containers of the services that a service links to.
-fn linked(project: &Project, service: &Service) -> BTreeMap<ServiceName, Vec<String>> {
-    let links =
-        service.networking.links.iter().filter_map(|link| project.services.get(link.service.as_str()));
-    links
-        .map(|linked| {
-            let names = (1..=linked.replicas.max(1)).map(|number| container_name(project, linked, number));
-            (linked.name.clone(), names.collect())
-        })
-        .collect()
-}
-
-fn network_request(project: &Project, key: &str, network: &Network) -> Result<NetworkRequest, String> {
-    let pools = network.ipam.pools.iter().filter_map(|pool| {
-        Some(IpamPool {
-            subnet: pool.subnet?,
-            ip_range: pool.ip_range,
-            gateway: pool.gateway,
-            auxiliary: pool.aux_addresses.clone(),
-        })
-    });
-    let hash = compose::network_hash(network);
-    Ok(NetworkRequest {
-        name: network.name.clone(),
-        internal: network.internal,
-        attachable: network.attachable,
-        enable_ipv6: network.enable_ipv6.unwrap_or_else(|| {
-            network.ipam.pools.iter().any(|pool| pool.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()))
-        }),
-        pools: pools.collect(),
-        options: network.driver_opts.clone(),
-        labels: labels::of_resource(project.name.as_str(), labels::NETWORK, key, &network.labels, &hash),
-        ..NetworkRequest::default()
-    })
-}
-
-fn volume_request(project: &Project, key: &str, volume: &Volume) -> Result<VolumeRequest, String> {
-    let hash = compose::volume_hash(volume);
-    Ok(VolumeRequest {
-        name: Some(VolumeName::parse(&volume.name).map_err(|error| error.to_string())?),
-        driver: None,
-        options: volume.driver_opts.clone(),
-        labels: labels::of_resource(project.name.as_str(), labels::VOLUME, key, &volume.labels, &hash),
-    })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
