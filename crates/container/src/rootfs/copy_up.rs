@@ -22,20 +22,22 @@ const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLO
 
 /// Makes the tmpfs unseen, fills it, and puts it onto its place.
 pub(super) fn mount(root: &Root, planned: &Planned, data: &str) -> Result<(), Fault> {
-    if !attach::modern() {
-        return Err(Fault::Refused("tmpcopyup needs Linux 5.12"));
-    }
     let target = reopen(root, &planned.destination)?;
-    let tmpfs = new_tmpfs(data)?;
+    let attributes = MountAttrFlags::from_bits_retain(super::mounts::attributes(planned) as u32);
+    let tmpfs = match new_tmpfs(data, attributes) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            return Err(Fault::Refused("tmpcopyup needs Linux 5.2"));
+        }
+        other => other?,
+    };
     let from = openat(&target, ".", READ | OFlags::DIRECTORY, Mode::empty())?;
     let to = openat(&tmpfs, ".", READ | OFlags::DIRECTORY, Mode::empty())?;
     copy_directory(&from, &to)?;
-    attach::set_attributes(tmpfs.as_fd(), super::mounts::attributes(planned), 0, super::options::Depth::One)?;
     attach::attach(tmpfs.as_fd(), target.as_fd())?;
     Ok(())
 }
 
-fn new_tmpfs(data: &str) -> io::Result<OwnedFd> {
+fn new_tmpfs(data: &str, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for option in data.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
@@ -44,7 +46,7 @@ fn new_tmpfs(data: &str) -> io::Result<OwnedFd> {
         }
     }
     fsconfig_create(&context)?;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
 fn copy_directory(from: &OwnedFd, to: &OwnedFd) -> io::Result<()> {

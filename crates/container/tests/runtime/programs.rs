@@ -25,9 +25,19 @@ pub(crate) fn run(args: &[String]) -> ! {
 fn write_exe(path: &str) -> ! {
     let code = match OpenOptions::new().write(true).truncate(true).open(path) {
         Ok(_) => 0,
+        // Busy as long as it runs. What counts is that it cannot be written afterwards either.
+        Err(error) if error.raw_os_error() == Some(ETXTBSY) && is_sealed(path) => EPERM,
         Err(error) => error.raw_os_error().unwrap_or(255),
     };
     std::process::exit(code)
+}
+
+const EPERM: i32 = 1;
+const ETXTBSY: i32 = 26;
+
+fn is_sealed(path: &str) -> bool {
+    let file = std::fs::File::open(path).unwrap();
+    rustix::fs::fcntl_get_seals(&file).is_ok_and(|seals| seals.contains(rustix::fs::SealFlags::WRITE))
 }
 
 fn spec(bundle: &Path) -> Spec {

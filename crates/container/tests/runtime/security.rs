@@ -226,16 +226,16 @@ fn a_false_null_device_masks_nothing() {
 }
 
 fn the_runtime_cannot_be_overwritten() {
-    const EROFS: i32 = 30;
+    // The mount is read-only, or (before Linux 5.12) the file is a sealed copy.
+    let refused = |code: i32| assert!(code == 30 || code == 1, "{code}");
     let program = ["/proc/self/exe", "program", "write-exe", "/proc/self/exe"];
     let bundle =
         Bundle::new("").args(&program).set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}));
-    assert_eq!(bundle.run().code, EROFS);
+    refused(bundle.run().code);
     // And not from a process that is in the container already when the runtime enters it.
     let running = Bundle::new("sleep 100");
     running.start();
-    let answer = running.exec(&program);
-    assert_eq!(answer.code, EROFS, "{answer:?}");
+    refused(running.exec(&program).code);
 }
 
 fn a_waiting_process_cannot_be_looked_into() {
