@@ -133,8 +133,8 @@ mod tests {
         );
         assert_eq!(message("/etc", None), (126, r#"exec: "/etc": is a directory"#.to_owned()));
         assert_eq!(
-            message("/etc/hostname", None),
-            (126, r#"exec: "/etc/hostname": permission denied"#.to_owned())
+            message("/etc/passwd", None),
+            (126, r#"exec: "/etc/passwd": permission denied"#.to_owned())
         );
         assert_eq!(message("", None).0, 127);
     }
