@@ -8,7 +8,7 @@ use crate::{
     reply::{self, Reply},
     routes::{Table, routes},
 };
-use bollard_stubs::models::{ExecInspectResponse, IdResponse, ProcessConfig};
+use bollard_stubs::models::{ExecInspectResponse, ProcessConfig};
 use engine::{
     Engine, EngineError,
     op::{ExecSpec, ExecStart},
@@ -103,7 +103,7 @@ pub(crate) async fn execute(engine: &Engine, action: ExecAction) -> Result<Reply
     match action {
         ExecAction::Create { container, spec } => {
             let id = engine.exec_create(&container, *spec).await?;
-            Ok(reply::json_with(StatusCode::CREATED, &IdResponse { id: id.to_string() }))
+            Ok(reply::json_with(StatusCode::CREATED, &serde_json::json!({"Id": id.to_string()})))
         }
         ExecAction::Start { id, start, upgrade } => run(engine, &id, start, upgrade).await,
         ExecAction::Inspect { id } => Ok(reply::json(&inspect(&engine.exec_inspect(&id).await?))),
