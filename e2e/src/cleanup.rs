@@ -61,7 +61,7 @@ pub(crate) fn leaks(host: &Host) -> Vec<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     found.extend(mounts.lines().filter(|line| line.contains(&scratch)).map(|line| format!("mount {line}")));
     let links = Outcome::of(host.netns().command("ip").args(["-o", "link"])).stdout;
-    let foreign = links.lines().filter(|line| !line.contains(": lo:") && !line.contains(": uplink0:"));
+    let foreign = links.lines().filter(|line| !line.contains(": lo:") && !line.contains(": uplink"));
     found.extend(foreign.map(|line| format!("interface {line}")));
     let rules = Outcome::of(host.netns().command("nft").args(["list", "tables"])).stdout;
     found.extend(rules.lines().map(|line| format!("rules {line}")));
