@@ -1,11 +1,13 @@
 //! A connection to a shim.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
 
 use super::process::ShimProcess;
@@ -54,7 +56,7 @@ pub enum ClientError {
 /// One blocking connection to a shim.
 #[derive(Debug)]
 pub struct ShimClient {
-    stream: BufReader<UnixStream>,
+    stream: UnixStream,
     process: Option<ShimProcess>,
 }
 
@@ -78,18 +80,18 @@ impl ShimClient {
 
     /// Speaks over a connected socket.
     pub fn from_stream(stream: UnixStream) -> Self {
-        Self { stream: BufReader::with_capacity(1024, stream), process: None }
+        Self { stream, process: None }
     }
 
     /// The socket itself, for use outside; no answer may be outstanding.
     pub fn into_stream(self) -> UnixStream {
-        self.stream.into_inner()
+        self.stream
     }
 
     /// The socket as [`into_stream`](Self::into_stream) gives it, and the shim's process if this is the
     /// control connection: keep it until the shim has closed the socket.
     pub fn into_parts(self) -> (UnixStream, Option<ShimProcess>) {
-        (self.stream.into_inner(), self.process)
+        (self.stream, self.process)
     }
 
     pub(super) fn with_process(self, process: ShimProcess) -> Self {
@@ -113,7 +115,7 @@ impl ShimClient {
     /// # Errors
     /// [`ClientError`].
     pub fn request(&mut self, request: &Request) -> Result<Response, ClientError> {
-        match self.stream.get_mut().write_all(&encode(request)) {
+        match self.stream.write_all(&encode(request)) {
             // The shim is leaving, but its last line may be there to be read.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ClientError::Broken(error)),
             _ => self.receive(),
@@ -137,7 +139,7 @@ impl ShimClient {
     /// [`ClientError`].
     pub fn attach(mut self, streams: AttachStreams) -> Result<UnixStream, ClientError> {
         match self.request(&Request::Attach(streams))? {
-            Response::Attached if self.stream.buffer().is_empty() => Ok(self.into_stream()),
+            Response::Attached => Ok(self.into_stream()),
             other => Err(ClientError::Unexpected(Box::new(other))),
         }
     }
@@ -153,9 +155,27 @@ impl ShimClient {
         }
     }
 
+    /// Reads one line and not a byte more: what follows belongs to whoever takes the socket out.
+    fn read_line(&mut self, line: &mut Vec<u8>) -> io::Result<()> {
+        let mut buffer = [0; 1024];
+        while line.last() != Some(&b'\n') {
+            let (_, seen) = match rustix::net::recv(&self.stream, &mut buffer, RecvFlags::PEEK) {
+                Err(Errno::INTR) => continue,
+                seen => seen?,
+            };
+            if seen == 0 {
+                return Ok(());
+            }
+            let end = buffer[..seen].iter().position(|&b| b == b'\n').map_or(seen, |at| at + 1);
+            self.stream.read_exact(&mut buffer[..end])?;
+            line.extend_from_slice(&buffer[..end]);
+        }
+        Ok(())
+    }
+
     fn receive(&mut self) -> Result<Response, ClientError> {
         let mut line = Vec::new();
-        self.stream.read_until(b'\n', &mut line).map_err(ClientError::Broken)?;
+        self.read_line(&mut line).map_err(ClientError::Broken)?;
         if line.last() != Some(&b'\n') {
             return Err(ClientError::Closed);
         }
