@@ -26,7 +26,6 @@ pub(crate) struct Verb {
     about: &'static str,
     aliases: &'static [&'static str],
     examples: &'static str,
-    hidden: bool,
     own_h: bool,
     augment: fn(Command) -> Command,
     /// Runs it inside the event loop.
@@ -53,7 +52,6 @@ pub(crate) const fn verb<A: Run>(name: &'static str, about: &'static str) -> Ver
         about,
         aliases: &[],
         examples: "",
-        hidden: false,
         own_h: false,
         augment: A::augment_args,
         run: |context, matches| {
@@ -89,12 +87,6 @@ impl Verb {
         self
     }
 
-    /// Keeps the command out of the help.
-    pub(crate) const fn hidden(mut self) -> Verb {
-        self.hidden = true;
-        self
-    }
-
     /// `-h` is a flag of the command; help is `--help`.
     pub(crate) const fn own_h(mut self) -> Verb {
         self.own_h = true;
@@ -108,8 +100,7 @@ impl Verb {
     }
 
     fn command(&'static self) -> Command {
-        let mut command =
-            Command::new(self.name).about(self.about).hide(self.hidden).visible_aliases(self.aliases.iter());
+        let mut command = Command::new(self.name).about(self.about).visible_aliases(self.aliases.iter());
         if !self.examples.is_empty() {
             command = command.after_help(self.examples);
         }
@@ -172,7 +163,7 @@ fn sections(groups: &[Group]) -> String {
     for group in groups.iter().filter(|g| g.name.is_empty()) {
         text.push_str(group.about);
         text.push_str(":\n");
-        for verb in group.verbs.iter().filter(|v| !v.hidden) {
+        for verb in group.verbs.iter() {
             text.push_str(&format!("  {:<12} {}\n", verb.name, verb.about));
         }
         text.push('\n');

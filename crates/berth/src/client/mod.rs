@@ -40,13 +40,12 @@ pub(crate) struct Call<'a> {
     method: Method,
     path: &'a str,
     body: Option<Bytes>,
-    content_type: &'static str,
 }
 
 impl<'a> Call<'a> {
     /// `GET path`.
     pub(crate) fn get(path: &'a str) -> Call<'a> {
-        Call { method: Method::GET, path, body: None, content_type: "application/json" }
+        Call { method: Method::GET, path, body: None }
     }
 
     /// `POST path`.
@@ -59,28 +58,10 @@ impl<'a> Call<'a> {
         Call { method: Method::DELETE, ..Call::get(path) }
     }
 
-    /// `PUT path`.
-    pub(crate) fn put(path: &'a str) -> Call<'a> {
-        Call { method: Method::PUT, ..Call::get(path) }
-    }
-
-    /// `HEAD path`.
-    pub(crate) fn head(path: &'a str) -> Call<'a> {
-        Call { method: Method::HEAD, ..Call::get(path) }
-    }
-
     /// With a JSON body.
     #[must_use]
     pub(crate) fn json(mut self, body: &Value) -> Call<'a> {
         self.body = Some(Bytes::from(body.to_string()));
-        self
-    }
-
-    /// With a body of bytes.
-    #[must_use]
-    pub(crate) fn bytes(mut self, body: Bytes, content_type: &'static str) -> Call<'a> {
-        self.body = Some(body);
-        self.content_type = content_type;
         self
     }
 
@@ -92,7 +73,7 @@ impl<'a> Call<'a> {
         };
         let mut request = Request::builder().method(self.method).uri(path).header(header::HOST, "berth");
         if self.body.is_some() {
-            request = request.header(header::CONTENT_TYPE, self.content_type);
+            request = request.header(header::CONTENT_TYPE, "application/json");
         }
         if upgrade {
             request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp");
@@ -129,20 +110,10 @@ impl Client {
     /// # Errors
     /// As [`Client::json`].
     pub(crate) async fn text(&self, call: Call<'_>) -> Result<Bytes, CallError> {
-        let response = self.send(call).await?;
-        Ok(response.1)
+        self.send(call).await
     }
 
-    /// Makes a call whose answer's headers matter; gives the value of `name`.
-    ///
-    /// # Errors
-    /// As [`Client::json`].
-    pub(crate) async fn header(&self, call: Call<'_>, name: &str) -> Result<Option<String>, CallError> {
-        let (headers, _) = self.send(call).await?;
-        Ok(headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned))
-    }
-
-    async fn send(&self, call: Call<'_>) -> Result<(header::HeaderMap, Bytes), CallError> {
+    async fn send(&self, call: Call<'_>) -> Result<Bytes, CallError> {
         let request = call.request(false)?;
         let kept = self.idle.borrow_mut().take().filter(|sender| !sender.is_closed());
         let mut sender = match kept {
@@ -150,12 +121,11 @@ impl Client {
             None => self.connect().await?,
         };
         let response = accepted(sender.send_request(request).await?).await?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let body = response.into_body().collect().await?.to_bytes();
         if sender.ready().await.is_ok() {
             self.idle.replace(Some(sender));
         }
-        Ok((head.headers, body))
+        Ok(body)
     }
 
     /// Makes a call whose answer comes in pieces.

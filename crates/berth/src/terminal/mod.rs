@@ -10,5 +10,4 @@ mod size;
 
 pub(crate) use raw::RawMode;
 pub(crate) use session::{End, Options, Remote, run};
-pub(crate) use signals::Forwarded;
 pub(crate) use size::Size;

@@ -144,7 +144,10 @@ where
     W: AsyncWrite + Unpin,
 {
     let mut buffer = vec![0; CHUNK];
-    while wanted {
+    if !wanted {
+        return std::future::pending().await;
+    }
+    loop {
         let read = from.read(&mut buffer).await.unwrap_or(0);
         let (bytes, detached) = match &mut keys {
             Some(keys) => {
