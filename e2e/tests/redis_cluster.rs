@@ -133,6 +133,7 @@ fn the_cluster_keeps_its_promises() {
     let host = Host::on_root(&images::debian_root());
     host.netns().enter();
     compose(&host, "up -d --build").ok();
+    assert_eq!(host.ok("container wait redis-cluster-redis-cluster-1"), "0");
     let log = compose(&host, "logs --no-log-prefix redis-cluster").ok();
     assert!(log.contains("[OK] All 16384 slots covered."), "{log}");
     whole(&host);
@@ -167,6 +168,7 @@ fn three_replicas_for_each_shard_come_up() {
         Outcome::of(command.current_dir(stack()).env("REPLICAS", "3")).ok()
     };
     run(&["compose", "up", "-d"]);
+    assert_eq!(host.ok("container wait redis-cluster-redis-cluster-1"), "0");
     assert_eq!(info(&host, VICTIM, "cluster_known_nodes"), "12");
     assert_eq!(info(&host, VICTIM, "cluster_slots_assigned"), "16384");
     run(&["compose", "down", "-v"]);
