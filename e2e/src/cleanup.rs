@@ -17,9 +17,9 @@ impl Process {
     }
 }
 
-/// All processes that have the host's runtime directory in their arguments or environment, or live in its namespace.
+/// All processes that have the host's runtime directory in their arguments or environment, or are in its network namespace.
 pub(crate) fn processes_of(host: &Host) -> Vec<Process> {
-    let marks = [host.run_dir().display().to_string(), host.root().display().to_string()];
+    let mark = host.run_dir().display().to_string();
     let namespace =
         fs::metadata(host.netns().path()).ok().map(|file| std::os::unix::fs::MetadataExt::ino(&file));
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -30,7 +30,7 @@ pub(crate) fn processes_of(host: &Host) -> Vec<Process> {
             let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
             let (argv, environment) = (words(&read("cmdline")), words(&read("environ")));
             let marked =
-                argv.iter().chain(&environment).any(|word| marks.iter().any(|mark| word.contains(mark)));
+                argv.iter().chain(&environment).any(|word| word.contains(&mark));
             let inside = fs::metadata(format!("/proc/{pid}/ns/net"))
                 .is_ok_and(|file| Some(std::os::unix::fs::MetadataExt::ino(&file)) == namespace);
             (marked || inside && !argv.is_empty()).then_some(Process { pid, argv })
@@ -73,6 +73,10 @@ pub(crate) fn clear(host: &Host, keep_root: bool) -> Vec<String> {
     let left = if host.run_dir().exists() { ask_engine(host) } else { Vec::new() };
     for process in processes_of(host) {
         kill(process.pid);
+    }
+    for group in cgroups(host) {
+        let inside = fs::read_to_string(Path::new(&group).join("cgroup.procs")).unwrap_or_default();
+        inside.lines().filter_map(|pid| pid.parse().ok()).for_each(kill);
     }
     let _ = wait_for_end(host);
     unmount_below(host.scratch());
