@@ -68,9 +68,8 @@ pub(crate) fn all(socket: &Socket) -> io::Result<Vec<Route>> {
 }
 
 fn read(payload: &[u8]) -> Option<Route> {
-    const LOCAL: u8 = 2;
-    const BROADCAST: u8 = 3;
-    const MULTICAST: u8 = 5;
+    // Routes of other kinds lead nowhere (unreachable, blackhole) or to this host: no network lies behind them.
+    const UNICAST: u8 = 1;
     let (family, prefix, kind) = (*payload.first()?, *payload.get(1)?, *payload.get(7)?);
     let mut table = u32::from(*payload.get(4)?);
     let mut route = Route { destination: network(family, &[], prefix)?, interface: 0, metric: 0 };
@@ -84,8 +83,8 @@ fn read(payload: &[u8]) -> Option<Route> {
             _ => {}
         }
     }
-    let own = table == LOCAL_TABLE || matches!(kind, LOCAL | BROADCAST | MULTICAST);
-    (!own && !route.destination.addr().is_multicast()).then_some(route)
+    let leads_away = table != LOCAL_TABLE && kind == UNICAST;
+    (leads_away && !route.destination.addr().is_multicast()).then_some(route)
 }
 
 /// The interface of the first `struct rtnexthop`.
