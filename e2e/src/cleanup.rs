@@ -29,8 +29,7 @@ pub(crate) fn processes_of(host: &Host) -> Vec<Process> {
         .filter_map(|pid: u32| {
             let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
             let (argv, environment) = (words(&read("cmdline")), words(&read("environ")));
-            let marked =
-                argv.iter().chain(&environment).any(|word| word.contains(&mark));
+            let marked = argv.iter().chain(&environment).any(|word| word.contains(&mark));
             let inside = fs::metadata(format!("/proc/{pid}/ns/net"))
                 .is_ok_and(|file| Some(std::os::unix::fs::MetadataExt::ino(&file)) == namespace);
             (marked || inside && !argv.is_empty()).then_some(Process { pid, argv })
