@@ -81,7 +81,7 @@ impl Engine {
         let parsed: Reference =
             reference.parse().map_err(|error| EngineError::BadParameter(format!("{error}")))?;
         let image = self.image(name).await?;
-        let (id, target) = (image.id.clone(), parsed.clone());
+        let (id, target) = (image.id, parsed.clone());
         self.blocking(move |engine| engine.store().tag(&id, &target).map_err(EngineError::store)).await?;
         self.image_event("tag", &image.id.to_string(), &parsed.familiar());
         Ok(())
