@@ -1,5 +1,7 @@
 //! `build` with real containers: what it runs, what it says when it fails, what it leaves when it is killed.
 
+#![allow(clippy::expect_used, reason = "a test fails where it stands")]
+
 use e2e::{Host, eventually, images};
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
 //! A store, a context and a runner that needs no container.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
