@@ -23,6 +23,9 @@ impl Netns {
             "addr add 198.51.100.2/24 dev uplink0",
             "link set uplink0 mtu 1400 up",
             "route add default via 198.51.100.1",
+            "route add unreachable 10.0.0.0/8 metric 4294967295",
+            "route add unreachable 172.16.0.0/12 metric 4294967295",
+            "route add unreachable 192.168.0.0/16 metric 4294967295",
         ] {
             let arguments: Vec<&str> = ["-n", name].into_iter().chain(line.split(' ')).collect();
             ip(&arguments);

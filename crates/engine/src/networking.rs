@@ -88,7 +88,7 @@ impl Engine {
     fn loopback_only(&self) -> Result<Plugged, EngineError> {
         let netns = self.new_netns(NetnsOptions { dns: false, ipv6: false })?;
         Ok(Plugged {
-            live: LiveNetwork { netns: Some(netns.1), ..LiveNetwork::default() },
+            live: LiveNetwork { _netns: Some(netns.1), ..LiveNetwork::default() },
             ..Plugged::outside(NamespaceChoice::Path(netns.0))
         })
     }
@@ -133,7 +133,7 @@ impl Engine {
         let gateway = self.gateway_of(&endpoints);
         Ok(Plugged {
             namespace: NamespaceChoice::Path(path),
-            live: LiveNetwork { netns: Some(netns), dns, reservation },
+            live: LiveNetwork { _netns: Some(netns), dns, reservation },
             endpoints,
             embedded_dns,
             gateway,
@@ -319,7 +319,7 @@ impl Engine {
         for endpoint in &run.endpoints {
             self.insert_names(record, endpoint);
         }
-        Ok(LiveNetwork { netns: Some(netns), dns, reservation })
+        Ok(LiveNetwork { _netns: Some(netns), dns, reservation })
     }
 
     /// Marks the addresses of a container that runs as taken.

@@ -58,7 +58,8 @@ pub(crate) struct Live {
 /// What a running container holds of the network.
 #[derive(Debug, Default)]
 pub(crate) struct LiveNetwork {
-    pub(crate) netns: Option<Netns>,
+    /// Held for what it keeps alive: the namespace's sockets.
+    pub(crate) _netns: Option<Netns>,
     pub(crate) dns: Option<DnsServer>,
     pub(crate) reservation: Option<PortReservation>,
 }

@@ -183,7 +183,6 @@ impl<'a> StepContainer<'a> {
         )?;
         let mounts: Vec<ReadyMount> = step.mounts.iter().map(ready_mount).collect();
         Ok(config::config(&Inputs {
-            id: &record.id,
             spec: &record.spec,
             process: &record.process,
             identity: &identity(step)?,

@@ -193,7 +193,6 @@ fn oci_spec(
     let mounts = engine.ready_mounts(record)?;
     let devices = super::devices::host_devices(&record.spec)?;
     let mut spec = config::config(&Inputs {
-        id: &record.id,
         spec: &record.spec,
         process: &record.process,
         identity: &identity,

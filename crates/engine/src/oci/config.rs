@@ -8,7 +8,6 @@ use super::{
     seccomp::{self, Conditions, ProfileError},
 };
 use crate::{
-    id::ContainerId,
     snapshot::ResolvedProcess,
     spec::{ContainerSpec, NamespaceMode, SeccompChoice},
 };
@@ -25,7 +24,6 @@ use std::{
 
 /// What a configuration is made of, looked up beforehand.
 pub(crate) struct Inputs<'a> {
-    pub(crate) id: &'a ContainerId,
     pub(crate) spec: &'a ContainerSpec,
     pub(crate) process: &'a ResolvedProcess,
     /// The user in the image's own account files, supplementary groups included (also `--group-add`).

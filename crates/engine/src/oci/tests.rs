@@ -5,10 +5,7 @@ use super::{
     resolve,
     seccomp::{Conditions, reduce},
 };
-use crate::{
-    id::ContainerId,
-    spec::{ContainerSpec, EnvVar, HealthTest, Healthcheck, SecuritySettings, TmpfsMount},
-};
+use crate::spec::{ContainerSpec, EnvVar, HealthTest, Healthcheck, SecuritySettings, TmpfsMount};
 use beneath::Identity;
 use image::ContainerConfig;
 use oci_spec::runtime::{Capability, Spec};
@@ -91,9 +88,7 @@ fn spec_of(
 ) -> Spec {
     let process = resolve::process(wanted, &image()).unwrap();
     let identity = Identity { uid: 33, gid: 33, groups: vec![5], home: "/srv".into() };
-    let id = ContainerId::try_from("a".repeat(64)).unwrap();
     let inputs = Inputs {
-        id: &id,
         spec: wanted,
         process: &process,
         identity: &identity,
