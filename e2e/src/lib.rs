@@ -1,4 +1,5 @@
 #![forbid(unsafe_code)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where it stands")]
 //! A host for each end-to-end test: its own network namespace, engine root and runtime directory.
 //!
 //! Guarantees: two tests never see each other; what a test leaves behind is removed when its [`Host`] is dropped, also

@@ -128,6 +128,13 @@ fn of_network(probe: Probe) -> Finding {
     finding("network", probe.name, verdict, probe.detail, consequence)
 }
 
+impl Engine {
+    /// Looks at this host.
+    pub async fn doctor(&self) -> Result<Vec<Finding>, EngineError> {
+        self.blocking(|_| Ok(examine())).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,12 +146,5 @@ mod tests {
         assert_eq!((missing.verdict, missing.found.as_str()), (Verdict::Missing, "seen"));
         assert!(!missing.consequence.is_empty());
         assert!(of_network(probe(NetworkVerdict::Good)).consequence.is_empty());
-    }
-}
-
-impl Engine {
-    /// Looks at this host.
-    pub async fn doctor(&self) -> Result<Vec<Finding>, EngineError> {
-        self.blocking(|_| Ok(examine())).await
     }
 }

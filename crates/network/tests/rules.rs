@@ -266,7 +266,7 @@ fn many_threads_and_a_firewall_that_is_flushed_meanwhile_end_in_what_was_meant()
         std::thread::scope(|scope| {
             let work = |thread: u8| {
                 let (fabric, net) = (&fabric, &nets[usize::from(thread % 2)]);
-                let prefix = if thread % 2 == 0 { "172.17" } else { "172.18" };
+                let prefix = if thread.is_multiple_of(2) { "172.17" } else { "172.18" };
                 (0..10u8)
                     .map(move |round| {
                         let netns = fabric.create_netns(NetnsOptions { dns: true, ipv6: false }).unwrap();

@@ -171,10 +171,10 @@ impl Scope<'_> {
         piped: Option<Value>,
     ) -> Result<Value, RenderError> {
         let Some((first, rest)) = command.operands.split_first() else { return Ok(Value::Null) };
-        if let Operand::Function(name) = first {
-            if let Some(decided) = self.short_circuit(name, rest, dot, piped.as_ref())? {
-                return Ok(decided);
-            }
+        if let Operand::Function(name) = first
+            && let Some(decided) = self.short_circuit(name, rest, dot, piped.as_ref())?
+        {
+            return Ok(decided);
         }
         let mut arguments =
             rest.iter().map(|operand| self.operand(operand, dot)).collect::<Result<Vec<_>, _>>()?;

@@ -122,10 +122,10 @@ fn empty_directory() -> io::Result<OwnedFd> {
 /// The container's own null device if it is one, so that its attributes are the container's; else the host's.
 fn null_device(root: &Root) -> io::Result<OwnedFd> {
     let own = root.open_at("/dev/null", OFlags::PATH | OFlags::NOFOLLOW, Mode::empty());
-    if let Ok(own) = own {
-        if is_character_device(&own, 1, 3)? {
-            return Ok(own);
-        }
+    if let Ok(own) = own
+        && is_character_device(&own, 1, 3)?
+    {
+        return Ok(own);
     }
     let host = openat(CWD, "/dev/null", OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     if is_character_device(&host, 1, 3)? { Ok(host) } else { Err(io::ErrorKind::NotFound.into()) }

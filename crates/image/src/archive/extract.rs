@@ -123,11 +123,11 @@ impl<'a> Extractor<'a> {
         let Some((name, parent)) = path.split_last().filter(|_| !own.is_empty()) else {
             return self.base_attributes(&path, entry);
         };
-        if self.flavour == Flavour::Layer {
-            if let Some(mark) = whiteout_in(&own).map_err(|reason| ExtractError::refuse(entry, reason))? {
-                self.done.entries += 1;
-                return self.whiteout(parent, &mark).map_err(|error| ExtractError::unpack(entry, error));
-            }
+        if self.flavour == Flavour::Layer
+            && let Some(mark) = whiteout_in(&own).map_err(|reason| ExtractError::refuse(entry, reason))?
+        {
+            self.done.entries += 1;
+            return self.whiteout(parent, &mark).map_err(|error| ExtractError::unpack(entry, error));
         }
         self.done.entries += 1;
         match entry.kind {
