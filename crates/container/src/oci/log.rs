@@ -1,7 +1,7 @@
 //! The log file that engines read errors from.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
 use serde_json::json;
@@ -41,9 +41,9 @@ impl Log {
         self.write("error", text);
     }
 
-    /// A warning also goes to standard error if there is no log.
+    /// Without a log, a warning goes to a terminal on standard error; any other standard error is the container's.
     pub(super) fn warn(&self, text: &str) {
-        if self.file.is_none() {
+        if self.file.is_none() && std::io::stderr().is_terminal() {
             let _ = writeln!(std::io::stderr(), "warning: {text}");
         }
         self.write("warning", text);

@@ -194,7 +194,8 @@ fn open_root(plan: &Plan) -> Result<Root, CreateError> {
         if plan.propagation.is_some() {
             make_parent_private(&plan.root);
         }
-        if plan.propagation.is_some() || !is_mount(&root) {
+        // A mount that came into a user namespace from outside is locked in its place: its copy is not.
+        if plan.propagation.is_some() || plan.in_user_namespace || !is_mount(&root) {
             mount_bind_recursive(attach::fd_path(root.as_fd()), &plan.root)
                 .map_err(|errno| failed(errno.into()))?;
             root = open()?;

@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_hosts_namespaces_can_be_kept", the_hosts_namespaces_can_be_kept),
     ("the_loopback_interface_is_up", the_loopback_interface_is_up),
     ("root_can_be_somebody_else_outside", root_can_be_somebody_else_outside),
+    ("a_mount_can_be_the_root_of_a_user_namespace", a_mount_can_be_the_root_of_a_user_namespace),
     ("a_user_namespace_can_be_anothers", a_user_namespace_can_be_anothers),
     ("clocks_can_be_moved", clocks_can_be_moved),
 ];
@@ -109,6 +110,16 @@ fn root_can_be_somebody_else_outside() {
     let inside = bundle.exec(&["sh", "-c", "id -u; touch /by-exec"]).ok();
     assert_eq!(inside.out, "0\n");
     assert_eq!(fs::metadata(bundle.root().join("by-exec")).unwrap().uid(), 100_000);
+}
+
+/// A mount from outside the user namespace is locked in its place.
+fn a_mount_can_be_the_root_of_a_user_namespace() {
+    let bundle = mapped(Bundle::new("id -u; touch /made"));
+    let root = bundle.root();
+    rustix::mount::mount_bind(&root, &root).unwrap();
+    let answer = bundle.run();
+    rustix::mount::unmount(&root, rustix::mount::UnmountFlags::DETACH).unwrap();
+    assert_eq!(answer.ok().out, "0\n");
 }
 
 fn a_user_namespace_can_be_anothers() {
