@@ -3,7 +3,7 @@ CARGO ?= cargo
 TARGET := target/x86_64-unknown-linux-gnu
 BERTH := $(TARGET)/release/berth
 
-.PHONY: help build demo demo-stop test check unit e2e bench install fuzz clean
+.PHONY: help build demo demo-stop test check unit e2e bench install
 
 help:
 	@echo "make demo    install what is missing, build, and bring up a Redis Cluster in containers"
@@ -31,7 +31,7 @@ check:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 unit:
-	$(CARGO) nextest run --workspace --exclude e2e --locked
+	scripts/unit
 
 e2e: build
 	scripts/e2e $(BERTH)

@@ -1,6 +1,6 @@
 //! `build` with real containers: what it runs, what it says when it fails, what it leaves when it is killed.
 
-#![allow(clippy::expect_used, reason = "a test fails where it stands")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 use e2e::{Host, eventually, images};
 use std::path::PathBuf;

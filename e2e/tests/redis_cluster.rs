@@ -1,4 +1,5 @@
 //! The Redis Cluster of text 002, for real: made, written to, broken, healed, stopped and started again.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 use e2e::{Host, Netns, Outcome, eventually_within, images, workspace};
 use redis::{Commands as _, cluster::ClusterClient};

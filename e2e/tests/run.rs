@@ -1,4 +1,5 @@
 //! `run` and what is done with containers afterwards: exit codes, output, stopping, volumes, removal.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 use e2e::{Host, eventually, images};
 

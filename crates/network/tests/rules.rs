@@ -233,6 +233,8 @@ fn what_the_host_did_not_forward_before_it_does_not_forward_now() {
     lab.other.sh(&format!("ip route add 198.51.100.0/24 via {HOST}"));
     third.sh("ip route add default via 198.51.100.1");
     third.serve_tcp("0.0.0.0:80", "third");
+    // A new namespace takes the setting over from the machine, which may be a router.
+    lab.host.sh("echo 0 > /proc/sys/net/ipv4/ip_forward");
     let net = lab.network('a', "", |_| {});
     assert!(lab.host.sh("cat /proc/sys/net/ipv4/ip_forward").starts_with('1'));
     assert!(lab.other.no_tcp("198.51.100.2:80"), "the host has become no router");
