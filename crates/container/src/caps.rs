@@ -111,6 +111,19 @@ impl Sets {
     }
 }
 
+impl Sets {
+    /// Takes away what is not in `held`, and returns the names of what was lost.
+    pub(crate) fn restrict(&mut self, held: CapabilitySet) -> Vec<String> {
+        let lost = (self.permitted | self.inheritable) - held;
+        self.permitted &= held;
+        self.effective &= held;
+        self.inheritable &= held;
+        self.ambient &= held;
+        let lost = ALL.iter().filter(|one| lost.bits() & (1 << number(**one)) != 0);
+        lost.filter_map(|one| serde_json::to_value(one).ok()?.as_str().map(str::to_owned)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +133,18 @@ mod tests {
         assert_eq!(number(Capability::Chown), 0);
         assert_eq!(number(Capability::SysAdmin), 21);
         assert_eq!(number(Capability::CheckpointRestore), 40);
+    }
+
+    #[test]
+    fn what_nobody_holds_cannot_be_given() {
+        let all = Some(ALL.into_iter().collect());
+        let mut spec = LinuxCapabilities::default();
+        spec.set_permitted(all.clone()).set_effective(all.clone()).set_inheritable(None).set_ambient(None);
+        let mut sets = Sets::from_oci(Some(&spec));
+        let held = CapabilitySet::from_bits_retain((1 << 41) - 1) - CapabilitySet::SYS_RESOURCE;
+        assert_eq!(sets.restrict(held), ["CAP_SYS_RESOURCE"]);
+        assert_eq!((sets.permitted, sets.effective), (held, held));
+        assert!(sets.restrict(held).is_empty());
     }
 
     #[test]

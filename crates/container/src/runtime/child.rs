@@ -84,6 +84,7 @@ fn steps(
     let fifo = fifo.transpose().map_err(step("open the start FIFO"))?;
     own_names(&plan)?;
     let terminal = file_system(&mut plan, channel, matches!(stdio, Stdio::Console))?;
+    settle::restrict(&mut plan.process, channel)?;
     settle::limit(&plan.process, channel)?;
     connect(&stdio, terminal)?;
     drop(stdio);

@@ -136,6 +136,7 @@ fn steps(
         Stdio::Console => Some(terminal(&root, &plan, channel)?),
         _ => None,
     };
+    settle::restrict(&mut plan, channel)?;
     settle::limit(&plan, channel)?;
     connect(&stdio, terminal)?;
     drop(stdio);

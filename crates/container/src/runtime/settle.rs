@@ -56,6 +56,16 @@ pub(super) fn limit(plan: &ProcessPlan, channel: &Channel) -> Result<(), CreateE
     Ok(())
 }
 
+/// Gives up on capabilities that this process does not hold itself, and says so.
+pub(super) fn restrict(plan: &mut ProcessPlan, channel: &Channel) -> Result<(), CreateError> {
+    let held = capabilities(None).map_err(step("look at the own capabilities"))?.permitted;
+    let lost = plan.capabilities.restrict(held);
+    if !lost.is_empty() {
+        warn(channel, format!("capabilities that the runtime itself does not have: {}", lost.join(", ")));
+    }
+    Ok(())
+}
+
 /// A limit that may not be raised here stays where it is, and that is said.
 fn set_limit(limit: Limit, channel: &Channel) -> Result<(), CreateError> {
     let value = |n: u64| Some(n).filter(|n| *n != u64::MAX);

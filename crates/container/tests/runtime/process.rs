@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("sysctls_of_own_namespaces_are_set", sysctls_of_own_namespaces_are_set),
     ("a_user_can_open_its_standard_streams_again", a_user_can_open_its_standard_streams_again),
     ("capabilities_can_be_ambient", capabilities_can_be_ambient),
+    ("all_capabilities_are_all_that_can_be_had", all_capabilities_are_all_that_can_be_had),
     ("priorities_are_set", priorities_are_set),
     ("a_process_leads_its_session", a_process_leads_its_session),
 ];
@@ -104,6 +105,15 @@ fn capabilities_can_be_ambient() {
     assert_eq!(lines, expected);
 }
 
+fn all_capabilities_are_all_that_can_be_had() {
+    let all = serde_json::to_value(container::caps::ALL.as_slice()).unwrap();
+    let bundle = Bundle::new("grep CapEff /proc/self/status")
+        .set("/process/capabilities", json!({"bounding": all, "effective": all, "permitted": all}));
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    let own = own.lines().find(|line| line.starts_with("CapEff")).unwrap();
+    assert_eq!(run(&bundle).trim(), own);
+}
+
 fn priorities_are_set() {
     let bundle = Bundle::new("cat /proc/self/stat")
         .set("/process/scheduler", json!({"policy": "SCHED_BATCH", "nice": 5}))
@@ -117,5 +127,4 @@ fn a_process_leads_its_session() {
     let out = run(&Bundle::new("cat /proc/1/stat"));
     let fields: Vec<&str> = out.rsplit_once(") ").unwrap().1.split_whitespace().collect();
     assert_eq!(fields[2..4], ["1", "1"], "group and session");
-    let _ = fs::metadata("/");
 }
