@@ -4,6 +4,7 @@ use crate::cli::Globals;
 use crate::failure::Exit;
 use crate::failure::{Failure, Outcome};
 use api::server::Socket;
+use container::runtime::ProtectedExe;
 use engine::{Engine, EngineConfig};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -30,8 +31,13 @@ pub(crate) fn run(globals: &Globals, on_demand: bool) -> Outcome {
 }
 
 async fn serve(globals: &Globals, on_demand: bool) -> Outcome {
-    let config =
-        EngineConfig { root: globals.root.clone(), run: globals.run.clone(), program: own_program() };
+    // What runs inside containers before their programs do must not be writable from there.
+    let protected = ProtectedExe::open();
+    if let Err(error) = &protected {
+        tracing::warn!(%error, "shims run from the program's file itself");
+    }
+    let program = protected.as_ref().map_or_else(|_| own_program(), ProtectedExe::path);
+    let config = EngineConfig { root: globals.root.clone(), run: globals.run.clone(), program };
     let engine = Engine::open(config).await.map_err(|error| Failure::new(engine::chain(&error)))?;
     let socket = Socket::listen(&globals.run.join("berth.sock"));
     let socket = socket.map_err(|error| Failure::new(engine::chain(&error)))?;
@@ -45,7 +51,7 @@ async fn serve(globals: &Globals, on_demand: bool) -> Outcome {
     Ok(Exit::SUCCESS)
 }
 
-/// The program that shims are: this one, by path while the file is there, also after an upgrade.
+/// The program that shims are if it cannot be protected: this one, by path while the file is there, also after an upgrade.
 fn own_program() -> PathBuf {
     let path = std::env::current_exe().ok().filter(|path| path.exists());
     path.unwrap_or_else(|| PathBuf::from("/proc/self/exe"))

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -56,6 +57,7 @@ pub fn spawn(exe: &Path, config: &ShimConfig) -> Result<ShimClient, SpawnError> 
     let input = memory_file(&text).map_err(SpawnError::Channels)?;
     let (ours, theirs) = UnixStream::pair().map_err(SpawnError::Channels)?;
     let child = Command::new(exe)
+        .arg0("berth")
         .arg("shim")
         .env_clear()
         .stdin(Stdio::from(input))
