@@ -23,7 +23,7 @@ use std::path::PathBuf;
 /// What can be asked of containers. `id` is an id, a prefix of one, or a name.
 #[derive(Debug)]
 pub(crate) enum ContainerAction {
-    List(ContainerFilter),
+    List(Box<ContainerFilter>),
     Create(Box<ContainerSpec>),
     Inspect {
         id: String,

@@ -54,7 +54,7 @@ fn done(action: ContainerAction) -> Result<Action, BadRequest> {
 }
 
 fn list(input: Input) -> Result<Action, BadRequest> {
-    done(ContainerAction::List(filters::containers(&input.query)?))
+    done(ContainerAction::List(Box::new(filters::containers(&input.query)?)))
 }
 
 fn create(input: Input) -> Result<Action, BadRequest> {
