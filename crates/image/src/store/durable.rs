@@ -16,6 +16,8 @@ use crate::LayerId;
 /// The layers made by this process that may not be on the disk yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
+    /// Held while layers are written, so that whoever asks meanwhile waits for them too.
+    turn: Mutex<()>,
     layers: Mutex<BTreeSet<LayerId>>,
     /// Whether a thread is about to write them through.
     scheduled: AtomicBool,
@@ -75,6 +77,7 @@ impl Inner {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        let _turn = self.unsynced.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.unsynced.scheduled.store(false, Ordering::Release);
         let layers = std::mem::take(&mut *self.unsynced.layers());
         if layers.is_empty() {
