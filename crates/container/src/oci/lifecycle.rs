@@ -90,8 +90,12 @@ pub(super) fn kill(store: &Store, args: Args) -> Result<i32, OciError> {
 
 /// Whether the container's processes end with its first one.
 fn has_own_pids(record: &Record) -> bool {
+    has_own(record, LinuxNamespaceType::Pid)
+}
+
+fn has_own(record: &Record, kind: LinuxNamespaceType) -> bool {
     let namespaces = record.spec.linux().iter().filter_map(|linux| linux.namespaces().as_ref()).flatten();
-    namespaces.into_iter().any(|one| one.typ() == LinuxNamespaceType::Pid && one.path().is_none())
+    namespaces.into_iter().any(|one| one.typ() == kind && one.path().is_none())
 }
 
 pub(super) fn delete(store: &Store, log: &Log, args: Args) -> Result<i32, OciError> {
@@ -142,6 +146,9 @@ pub(super) fn destroy(store: &Store, log: &Log, record: &Record) -> Result<(), O
         record.cgroup.kill_all()?;
     }
     record.cgroup.remove()?;
+    if !has_own(record, LinuxNamespaceType::Mount) {
+        unmount_below(&record.rootfs);
+    }
     store.remove(&record.id)?;
     if let Some(hooks) = record.spec.hooks() {
         let state = record.hook_state();
@@ -150,6 +157,17 @@ pub(super) fn destroy(store: &Store, log: &Log, record: &Record) -> Result<(), O
         }
     }
     Ok(())
+}
+
+/// Takes away what a container without mount namespace of its own has mounted in its root, the latest first.
+fn unmount_below(rootfs: &Path) {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points: Vec<&str> = table.lines().filter_map(|line| line.split(' ').nth(4)).collect();
+    let below = |point: &&&str| Path::new(point).starts_with(rootfs) && Path::new(point) != rootfs;
+    for point in points.iter().rev().filter(below) {
+        // One that somebody else still uses stays with them.
+        let _ = rustix::mount::unmount(*point, rustix::mount::UnmountFlags::DETACH);
+    }
 }
 
 pub(super) fn pause(store: &Store, args: Args) -> Result<i32, OciError> {

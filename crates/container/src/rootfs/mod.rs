@@ -51,6 +51,9 @@ pub(crate) struct Plan {
     pub masked: Vec<String>,
     /// Paths to be made read-only.
     pub read_only_paths: Vec<String>,
+    /// Whether the mount namespace is the container's own; if not, mounts are made beneath the root for all who
+    /// are in it to see, and the root is changed by `chroot`.
+    pub own_mounts: bool,
     /// Whether this is done in a user namespace, where device nodes cannot be made.
     pub in_user_namespace: bool,
     /// Whether the container sees its control group as the root of all.
@@ -90,8 +93,10 @@ pub(crate) struct Prepared {
 /// The sources of bind mounts are opened here: afterwards the caller may change its user.
 pub(crate) fn isolate(plan: &mut Plan) -> Result<(), CreateError> {
     let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    mount_change("/", plan.propagation.unwrap_or(slave))
-        .map_err(step("take the mounts away from the host's"))?;
+    if plan.own_mounts {
+        mount_change("/", plan.propagation.unwrap_or(slave))
+            .map_err(step("take the mounts away from the host's"))?;
+    }
     if let Some(overlay) = &plan.prepare {
         mount_overlay(overlay, &plan.root)?;
     }
@@ -160,9 +165,12 @@ impl Prepared {
         mounts::finish_read_only(&self.root, &self.read_only_later)?;
         hide::make_read_only(&self.root, &plan.read_only_paths)?;
         hide::mask(&self.root, &plan.masked)?;
-        if plan.read_only {
+        if plan.read_only && plan.own_mounts {
             attach::make_read_only(self.root.fd())
                 .map_err(|source| CreateError::Step { step: "make the root read-only".to_owned(), source })?;
+        }
+        if !plan.own_mounts {
+            return pivot::enter_by_chroot(self.root.fd());
         }
         pivot::enter(self.root.fd(), plan.no_pivot)?;
         if let Some(flags) = plan.propagation.filter(|flags| *flags != private()) {
@@ -190,7 +198,7 @@ fn open_root(plan: &Plan) -> Result<Root, CreateError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let open = || openat(CWD, &plan.root, flags, Mode::empty()).map_err(|errno| failed(errno.into()));
     let mut root = open()?;
-    if plan.prepare.is_none() {
+    if plan.prepare.is_none() && plan.own_mounts {
         if plan.propagation.is_some() {
             make_parent_private(&plan.root);
         }

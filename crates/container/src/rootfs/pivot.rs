@@ -27,6 +27,16 @@ fn enter_by_pivot(root: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::process::chdir("/")?)
 }
 
+/// For a mount namespace that is shared with others.
+pub(super) fn enter_by_chroot(root: BorrowedFd<'_>) -> Result<(), CreateError> {
+    let enter = || -> io::Result<()> {
+        fchdir(root)?;
+        chroot(".")?;
+        Ok(rustix::process::chdir("/")?)
+    };
+    enter().map_err(|source| CreateError::Step { step: "enter the root file system".to_owned(), source })
+}
+
 /// For a root file system that cannot be pivoted from: the initial ramdisk.
 fn enter_by_move(root: BorrowedFd<'_>) -> io::Result<()> {
     fchdir(root)?;

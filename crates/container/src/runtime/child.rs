@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use beneath::{Accounts, Root};
 use oci_spec::runtime::ContainerState;
@@ -78,6 +79,9 @@ fn steps(
         ask(channel, &Message::Mappings)?;
     }
     enter_user_namespace(&plan, channel, thread)?;
+    if let Some(path) = &plan.namespaces.mount {
+        join(path, libc::CLONE_NEWNS)?;
+    }
     rustix::process::setsid().map_err(step("begin a session"))?;
     let labels = Labels::open(&plan.process, channel)?;
     let fifo = plan.start_fifo.as_ref().map(|path| File::options().read(true).write(true).open(path));
@@ -133,12 +137,7 @@ fn ask(channel: &Channel, message: &Message) -> Result<i32, CreateError> {
 /// Joins an existing user namespace. The other new namespaces have to be made from inside it, by one more child.
 fn enter_user_namespace(plan: &Plan, channel: &Channel, thread: SingleThread) -> Result<(), CreateError> {
     let Some(path) = &plan.namespaces.user else { return Ok(()) };
-    let joined = File::open(path).and_then(|file| setns(file.as_fd(), libc::CLONE_NEWUSER));
-    joined.map_err(|source| CreateError::Path {
-        what: "join the namespace".to_owned(),
-        path: path.clone(),
-        source,
-    })?;
+    join(path, libc::CLONE_NEWUSER)?;
     let flags = plan.namespaces.clone_flags() | libc::CLONE_PARENT;
     match clone_process(thread, flags, None).map_err(step("make the container's process"))? {
         Cloned::Child => Ok(()),
@@ -147,6 +146,15 @@ fn enter_user_namespace(plan: &Plan, channel: &Channel, thread: SingleThread) ->
             exit_now(0)
         }
     }
+}
+
+fn join(path: &Path, kind: libc::c_int) -> Result<(), CreateError> {
+    let joined = File::open(path).and_then(|file| setns(file.as_fd(), kind));
+    joined.map_err(|source| CreateError::Path {
+        what: "join the namespace".to_owned(),
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn own_names(plan: &Plan) -> Result<(), CreateError> {

@@ -155,10 +155,10 @@ impl Watch {
 
     fn run_hooks(&self, plan: &Plan) -> Result<(), CreateError> {
         if let Some(hooks) = &plan.hooks {
-            for point in [HookPoint::Prestart, HookPoint::CreateRuntime] {
-                let state: &HookState = &plan.state;
-                run_hooks(hooks, point, state, ContainerState::Creating, self.pid)?;
-            }
+            let state: &HookState = &plan.state;
+            // The older point belongs, by the spec's older text, to a container that is created already.
+            run_hooks(hooks, HookPoint::Prestart, state, ContainerState::Created, self.pid)?;
+            run_hooks(hooks, HookPoint::CreateRuntime, state, ContainerState::Creating, self.pid)?;
         }
         self.go()
     }

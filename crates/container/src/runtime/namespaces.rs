@@ -17,6 +17,8 @@ pub(super) struct Namespaces {
     pub new: libc::c_int,
     /// The user namespace to be joined.
     pub user: Option<PathBuf>,
+    /// The mount namespace to be joined.
+    pub mount: Option<PathBuf>,
     /// Others to be joined, by kind.
     join: Vec<(libc::c_int, PathBuf)>,
     /// Lines for `uid_map` and `gid_map`.
@@ -64,11 +66,9 @@ impl Namespaces {
             match one.path().as_ref().filter(|path| !path.as_os_str().is_empty()) {
                 None => namespaces.new |= flag,
                 Some(path) if flag == libc::CLONE_NEWUSER => namespaces.user = Some(path.clone()),
+                Some(path) if flag == libc::CLONE_NEWNS => namespaces.mount = Some(path.clone()),
                 Some(path) => namespaces.join.push((flag, path.clone())),
             }
-        }
-        if namespaces.new & libc::CLONE_NEWNS == 0 {
-            return invalid("a container needs a mount namespace of its own");
         }
         namespaces.mappings = mappings(linux)?;
         match (namespaces.is_new(libc::CLONE_NEWUSER), &namespaces.mappings) {
@@ -215,7 +215,6 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        assert!(of(r#"{"namespaces":[]}"#).unwrap_err().contains("mount namespace"));
         assert!(of(r#"{"namespaces":[{"type":"mount"},{"type":"mount"}]}"#).unwrap_err().contains("twice"));
         assert!(
             of(r#"{"namespaces":[{"type":"mount"},{"type":"user"}]}"#).unwrap_err().contains("uidMappings")

@@ -40,6 +40,9 @@ impl Plan {
         let linux = spec.linux().as_ref().ok_or_else(|| invalid("linux is missing"))?;
         let process = spec.process().as_ref().ok_or_else(|| invalid("process is missing"))?;
         let namespaces = Namespaces::from_spec(linux)?;
+        if options.prepare_root.is_some() && !namespaces.is_new(libc::CLONE_NEWNS) {
+            return Err(invalid("an overlay is only mounted in a mount namespace of the container's own"));
+        }
         if process.terminal().unwrap_or(false) != matches!(options.stdio, Stdio::Console) {
             return Err(invalid("process.terminal and the kind of standard streams differ"));
         }
@@ -116,6 +119,7 @@ fn rootfs_plan(
         masked: linux.masked_paths().clone().unwrap_or_default(),
         read_only_paths: linux.readonly_paths().clone().unwrap_or_default(),
         in_user_namespace: namespaces.has_user(),
+        own_mounts: namespaces.is_new(libc::CLONE_NEWNS),
         own_cgroup_namespace: namespaces.is_new(libc::CLONE_NEWCGROUP),
         cgroup: options.cgroup.map(|cgroup| cgroup.path().to_owned()).unwrap_or_else(|| PathBuf::from("/")),
         no_pivot: options.no_pivot,

@@ -60,9 +60,12 @@ fn hooks_are_told_the_state() {
         serde_json::from_str(&fs::read_to_string(bundle.root().join(format!("log.{name}"))).unwrap()).unwrap()
     };
     let pid = bundle.pid();
-    for (name, status) in
-        [("createRuntime", "creating"), ("createContainer", "creating"), ("poststart", "running")]
-    {
+    for (name, status) in [
+        ("prestart", "created"),
+        ("createRuntime", "creating"),
+        ("createContainer", "creating"),
+        ("poststart", "running"),
+    ] {
         let told = state(name);
         assert_eq!(
             (told["status"].as_str().unwrap(), told["pid"].as_i64().unwrap() as i32),

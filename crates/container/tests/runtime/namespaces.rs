@@ -12,6 +12,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_namespace_can_be_anothers", a_namespace_can_be_anothers),
     ("a_missing_namespace_is_told", a_missing_namespace_is_told),
     ("the_hosts_namespaces_can_be_kept", the_hosts_namespaces_can_be_kept),
+    ("the_hosts_mounts_can_be_kept", the_hosts_mounts_can_be_kept),
+    ("a_mount_namespace_can_be_anothers", a_mount_namespace_can_be_anothers),
     ("the_loopback_interface_is_up", the_loopback_interface_is_up),
     ("root_can_be_somebody_else_outside", root_can_be_somebody_else_outside),
     ("a_mount_can_be_the_root_of_a_user_namespace", a_mount_can_be_the_root_of_a_user_namespace),
@@ -71,6 +73,35 @@ fn the_hosts_namespaces_can_be_kept() {
     let out = bundle.run().ok().out;
     let own = |kind: &str| fs::read_link(format!("/proc/self/ns/{kind}")).unwrap().display().to_string();
     assert_eq!(out, format!("{}\n{}\n", own("net"), own("ipc")));
+}
+
+/// What is mounted then is seen by all, and is gone when the container is deleted.
+fn the_hosts_mounts_can_be_kept() {
+    let bundle = Bundle::new("readlink /proc/self/ns/mnt; ls /; sleep 100").namespace("mount", None);
+    bundle.start();
+    crate::bundle::until(|| bundle.output("out").lines().count() > 5);
+    let own = fs::read_link("/proc/self/ns/mnt").unwrap().display().to_string();
+    assert!(bundle.output("out").starts_with(&own));
+    let mounted =
+        || fs::read_to_string("/proc/self/mountinfo").unwrap().contains(bundle.root().to_str().unwrap());
+    assert!(mounted());
+    bundle.oci(&["delete", "--force", &bundle.id]).ok();
+    assert!(!mounted());
+}
+
+fn a_mount_namespace_can_be_anothers() {
+    let mut other = std::process::Command::new("unshare").args(["--mount", "sleep", "100"]).spawn().unwrap();
+    let path = format!("/proc/{}/ns/mnt", other.id());
+    let own = fs::read_link("/proc/self/ns/mnt").unwrap();
+    crate::bundle::until(|| fs::read_link(&path).unwrap() != own);
+    let bundle = Bundle::new("readlink /proc/self/ns/mnt; hostname; ls /proc/1/comm")
+        .namespace("mount", Some(json!({"type": "mount", "path": path})));
+    let its = fs::read_link(&path).unwrap().display().to_string();
+    let answer = bundle.run();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(answer.ok().out, format!("{its}\nbox\n/proc/1/comm\n"));
+    assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(bundle.root().to_str().unwrap()));
 }
 
 fn the_loopback_interface_is_up() {
