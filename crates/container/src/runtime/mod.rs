@@ -2,6 +2,15 @@
 //!
 //! The caller must be **single-threaded** (the shim, or `berth oci`): the child is made by a bare `clone(2)`.
 //! Dropping a [`Created`] leaves the process alone; whoever made it reaps it with `waitpid` on [`Created::pid`].
+//!
+//! # Where the time goes
+//! Docker's defaults, a new network namespace, nine v1 hierarchies and v2, busybox' `true`; best of 80 on two
+//! processors that others were using as well (Linux 6.18): 3.7 ms from nothing to the executed program, where bare
+//! namespaces, an overlay and `pivot_root` take 3.4. Of these, 0.55 ms make and limit the control groups, 2.7 ms
+//! make the process, and 0.5 ms pass from [`Created::start`] to the program. By a profile, the greatest parts are
+//! the new network namespace (about an eighth), page faults of the clone, opening control files and making groups
+//! (each about a tenth), mounts, and having the kernel compile the filter. Joining the groups would be the greatest
+//! by far if it were done in the usual way: see `cgroup::join`.
 
 mod child;
 mod create;
