@@ -74,7 +74,7 @@ APT::Architecture "amd64";
 Acquire "";
 Acquire::http "";
 Acquire::http::Proxy "http://user:secret@proxy:3128";
-Acquire::http::Proxy::deb.debian.org "DIRECT";
+Acquire::http::Proxy::deb.example.org "DIRECT";
 Acquire::Check-Valid-Until "false";
 Acquire::Check-Date "true";
 Acquire::Languages "none";
@@ -90,7 +90,7 @@ DPkg::Post-Invoke:: "/bin/true";
             settings.transport,
             [
                 r#"Acquire::http::Proxy "http://user:secret@proxy:3128";"#,
-                r#"Acquire::http::Proxy::deb.debian.org "DIRECT";"#,
+                r#"Acquire::http::Proxy::deb.example.org "DIRECT";"#,
                 r#"Acquire::Retries "3";"#
             ]
         );

@@ -156,16 +156,20 @@ impl Source {
         }
     }
 
-    /// Whether this is a repository of Debian itself, not a vendor's for Debian.
+    /// Whether this is a repository of Debian itself, not a vendor's for Debian: one signed with Debian's keyring, or
+    /// one without a keyring file whose components and directory are those of Debian's archive.
     fn is_debian(&self) -> bool {
-        let keyring =
-            self.signed_by.rsplit('/').next().is_some_and(|name| name.starts_with("debian-archive-"));
-        let main = self.components.iter().any(|component| component == "main");
-        main && self.uris.iter().all(|uri| {
-            let official =
-                host(uri).is_some_and(|host| host == "debian.org" || host.ends_with(".debian.org"));
-            official || keyring || (self.signed_by.is_empty() && is_mirror_path(uri))
-        })
+        if let Some(keyring) = self.keyring() {
+            let name = keyring.file_name().and_then(|name| name.to_str());
+            return name.is_some_and(|name| name.starts_with("debian-archive-")) && self.has_main();
+        }
+        self.has_main()
+            && self.components.iter().all(|component| COMPONENTS.contains(&component.as_str()))
+            && self.uris.iter().all(|uri| is_mirror_path(uri))
+    }
+
+    fn has_main(&self) -> bool {
+        self.components.iter().any(|component| component == "main")
     }
 
     /// Whether its suites are those of the security archive.
@@ -192,10 +196,8 @@ impl Source {
     }
 }
 
-fn host(uri: &str) -> Option<&str> {
-    let rest = uri.split_once("://")?.1.split('/').next()?;
-    rest.rsplit('@').next()?.split(':').next()
-}
+/// What Debian's archive is divided into.
+const COMPONENTS: [&str; 4] = ["main", "contrib", "non-free", "non-free-firmware"];
 
 /// Mirrors keep Debian's directory names.
 fn is_mirror_path(uri: &str) -> bool {
@@ -261,17 +263,17 @@ mod tests {
     use super::*;
 
     const VENDORS: &str = "\
-deb https://packages.cloud.google.com/apt cloud-sdk-bookworm main
-deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian bookworm stable
-deb [signed-by=/usr/share/keyrings/hashicorp.gpg] https://apt.releases.hashicorp.com bookworm main
-deb http://apt.postgresql.org/pub/repos/apt bookworm-pgdg main
-# deb http://deb.debian.org/debian bookworm main
-deb-src http://deb.debian.org/debian bookworm main
+deb https://cloud.example.com/apt cloud-sdk-bookworm main
+deb [arch=amd64 signed-by=/etc/apt/keyrings/vendor.asc] https://download.example.com/linux/debian bookworm stable
+deb [signed-by=/usr/share/keyrings/vendor.gpg] https://apt.example.com/debian bookworm main
+deb http://database.example.org/pub/repos/apt bookworm-pgdg main
+# deb http://deb.example.org/debian bookworm main
+deb-src http://deb.example.org/debian bookworm main
 ";
     const DEBIAN: &str = "\
 # comment
 Types: deb deb-src
-URIs: http://deb.debian.org/debian
+URIs: http://deb.example.org/debian
 Suites: bookworm bookworm-updates bookworm-backports
 Components: main contrib
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -288,7 +290,7 @@ Signed-By:
 
 Enabled: no
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: http://deb.example.org/debian
 Suites: trixie
 Components: main
 ";
@@ -308,7 +310,7 @@ Components: main
         let text: String = sources.iter().map(|source| source.to_deb822() + "\n").collect();
         assert_eq!(
             text,
-            "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm bookworm-updates\nComponents: main contrib\n\
+            "Types: deb\nURIs: http://deb.example.org/debian\nSuites: bookworm bookworm-updates\nComponents: main contrib\n\
              Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n\
              Types: deb\nURIs: http://mirror.example/debian-security\nSuites: bookworm-security\nComponents: main\n\n"
         );
@@ -327,7 +329,7 @@ Components: main
     #[test]
     fn another_suite_is_asked_of_the_same_mirrors() {
         let sources = one_line_file(
-            "deb http://deb.debian.org/debian bookworm main\ndeb [ trusted=yes ] http://security.debian.org/debian-security bookworm-security main\n",
+            "deb http://deb.example.org/debian bookworm main\ndeb [ trusted=yes ] http://security.example.org/debian-security bookworm-security main\n",
         );
         let Selection::Derived(derived) = select(&sources, "trixie") else { panic!("not derived") };
         assert_eq!(derived[0].suites, ["trixie", "trixie-updates"]);
@@ -339,17 +341,18 @@ Components: main
     }
 
     #[test]
-    fn mirrors_are_known_by_host_keyring_or_directory() {
+    fn the_archive_is_known_by_keyring_or_components_and_directory() {
         let debian = |line: &str| one_line_file(line)[0].is_debian();
-        assert!(debian("deb http://ftp.de.debian.org/anything bookworm main"));
-        assert!(debian("deb http://user:pw@mirror.local:3142/debian/ bookworm main"));
-        assert!(debian("deb http://snapshot.mirror/archive/debian/20250101T000000Z bookworm main"));
+        assert!(debian("deb http://user:pw@mirror.example:3142/debian/ bookworm main contrib"));
+        assert!(debian("deb http://snapshot.example/archive/debian/20250101T000000Z bookworm main"));
         assert!(debian(
             "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://x.example/m bookworm main"
         ));
         assert!(!debian("deb http://x.example/ubuntu jammy main"));
         assert!(!debian("deb [signed-by=/k/vendor.gpg] http://x.example/debian bookworm main"));
-        assert!(!debian("deb http://notdebian.org/x bookworm main"));
+        assert!(!debian("deb http://x.example/debian bookworm main extras"));
+        assert!(!debian("deb http://x.example/debian bookworm stable"));
+        assert!(!debian("deb http://x.example/anything bookworm main"));
     }
 
     #[test]
@@ -357,7 +360,7 @@ Components: main
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(read(dir.path()).unwrap(), []);
         fs::create_dir(dir.path().join("sources.list.d")).unwrap();
-        fs::write(dir.path().join("sources.list"), "deb http://deb.debian.org/debian bookworm main\n")
+        fs::write(dir.path().join("sources.list"), "deb http://deb.example.org/debian bookworm main\n")
             .unwrap();
         fs::write(dir.path().join("sources.list.d/b.sources"), DEBIAN).unwrap();
         fs::write(dir.path().join("sources.list.d/a.list"), VENDORS).unwrap();

@@ -243,7 +243,7 @@ mod tests {
             "etc/apt/apt.conf.d/99mmdebstrap",
             "etc/apt/sources.list.d/0000x.sources",
             "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
-            "var/lib/apt/lists/deb.debian.org_Release",
+            "var/lib/apt/lists/deb.example.org_Release",
             "var/cache/apt/archives/x.deb",
             "var/log/dpkg.log",
             "var/log/apt/term.log",
