@@ -11,6 +11,7 @@ pub use crate::context::IgnoreError;
 use crate::dockerfile::ParseError;
 use crate::expand::ExpandError;
 pub use crate::glob::GlobError;
+use crate::remote::FetchError;
 use crate::runner::RunnerError;
 pub use crate::transfer::TransferError;
 pub use crate::tree::WalkError;
@@ -71,6 +72,16 @@ pub enum BuildError {
         at: Excerpt,
         /// Why.
         source: Box<ResolveError>,
+    },
+    /// An image named by `FROM` or `--from` could not be fetched.
+    #[error("{}: cannot fetch the image {image}{at}", at.place())]
+    Pull {
+        /// Where it is named.
+        at: Excerpt,
+        /// Its reference.
+        image: String,
+        /// Why.
+        source: FetchError,
     },
     /// An instruction could not be carried out.
     #[error("{}: the instruction failed{at}", at.place())]

@@ -13,6 +13,11 @@ pub enum BuildEvent {
         /// Number of steps that will be reported.
         steps: usize,
     },
+    /// An image is fetched from a registry.
+    Pulling {
+        /// Its reference.
+        image: String,
+    },
     /// A step begins.
     StepStarted {
         /// Its number.

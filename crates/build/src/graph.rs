@@ -1,12 +1,12 @@
 //! Which stages a build needs, pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dockerfile::{Dockerfile, Instruction, Kind, Stage};
+use crate::dockerfile::{Dockerfile, Instruction, Kind};
 use crate::error::{BuildError, StepError};
 use crate::expand;
 use crate::platform;
-use crate::request::BuildRequest;
+use crate::request::{BuildRequest, NamedContext};
 
 /// What is to be built, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub(crate) struct Graph {
     pub(crate) bases: Vec<Base>,
     /// The stages that are needed, in the Dockerfile's order; the last one is the target.
     pub(crate) needed: Vec<usize>,
+    /// For each stage of the Dockerfile, the stages it begins with or takes files from.
+    pub(crate) needs: Vec<BTreeSet<usize>>,
     /// Values of the `ARG`s before the first `FROM`, and of the platform's.
     pub(crate) globals: BTreeMap<String, String>,
 }
@@ -30,16 +32,44 @@ pub(crate) enum Base {
     Image(String),
 }
 
-/// Plans the build of `request`.
-pub(crate) fn plan(file: &Dockerfile, request: &BuildRequest) -> Result<Graph, BuildError> {
+/// Finds the instructions that images have for those that are built on them.
+pub(crate) type Triggers<'a> =
+    &'a dyn Fn(&[(&str, &Instruction)]) -> Result<Vec<Vec<Instruction>>, BuildError>;
+
+/// Plans the build of `request`. `triggers` is asked, several images at once, for the `ONBUILD` instructions of base
+/// images of stages that are needed, each given with the `FROM` that names it.
+pub(crate) fn plan(
+    file: &Dockerfile,
+    request: &BuildRequest,
+    triggers: Triggers<'_>,
+) -> Result<Graph, BuildError> {
     let globals = globals(file, request)?;
-    let bases =
-        (0..file.stages.len()).map(|index| base(file, index, &globals)).collect::<Result<Vec<_>, _>>()?;
+    let bases = (0..file.stages.len())
+        .map(|index| base(file, index, &globals, request))
+        .collect::<Result<Vec<_>, _>>()?;
     let target = target(file, request)?;
-    let mut needed = vec![false; file.stages.len()];
-    mark(file, &bases, target, &mut needed);
-    let needed = (0..=target).filter(|index| needed.get(*index) == Some(&true)).collect();
-    Ok(Graph { bases, needed, globals })
+    let mut needs: Vec<BTreeSet<usize>> =
+        (0..file.stages.len()).map(|index| needs(file, index, &bases, request)).collect();
+    let mut asked = BTreeSet::new();
+    loop {
+        let needed = mark(&needs, target);
+        let fresh: Vec<usize> = needed.iter().copied().filter(|index| asked.insert(*index)).collect();
+        let images: Vec<(usize, &str, &Instruction)> = fresh
+            .iter()
+            .filter_map(|index| match bases.get(*index)? {
+                Base::Image(image) => Some((*index, image.as_str(), &file.stages.get(*index)?.at)),
+                _ => None,
+            })
+            .collect();
+        if images.is_empty() {
+            return Ok(Graph { bases, needed, needs, globals });
+        }
+        let named: Vec<_> = images.iter().map(|(_, image, at)| (*image, *at)).collect();
+        for ((index, ..), instructions) in images.iter().zip(triggers(&named)?) {
+            let more = taken_from(&instructions).filter_map(|from| stage_of(file, from, *index, request));
+            needs.get_mut(*index).into_iter().for_each(|needs| needs.extend(more.clone()));
+        }
+    }
 }
 
 /// The name of a stage for people: its own, or its number.
@@ -79,7 +109,12 @@ fn globals(file: &Dockerfile, request: &BuildRequest) -> Result<BTreeMap<String,
     Ok(values)
 }
 
-fn base(file: &Dockerfile, index: usize, globals: &BTreeMap<String, String>) -> Result<Base, BuildError> {
+fn base(
+    file: &Dockerfile,
+    index: usize,
+    globals: &BTreeMap<String, String>,
+    request: &BuildRequest,
+) -> Result<Base, BuildError> {
     let Some(stage) = file.stages.get(index) else { return Ok(Base::Scratch) };
     let lookup = |name: &str| globals.get(name).cloned();
     let fail = |error: StepError| failed(file, &stage.at, error);
@@ -98,6 +133,13 @@ fn base(file: &Dockerfile, index: usize, globals: &BTreeMap<String, String>) -> 
     }
     if image == "scratch" {
         return Ok(Base::Scratch);
+    }
+    match request.contexts.get(&image) {
+        Some(NamedContext::Image(other)) => return Ok(Base::Image(other.clone())),
+        Some(NamedContext::Directory(_)) => {
+            return Err(fail(StepError::Unsupported("FROM a build context that is a directory")));
+        }
+        None => {}
     }
     let earlier = file.stages.get(..index).unwrap_or_default();
     let lower = image.to_ascii_lowercase();
@@ -120,26 +162,40 @@ fn target(file: &Dockerfile, request: &BuildRequest) -> Result<usize, BuildError
     }
 }
 
-/// Marks a stage and those it needs. Every dependency is an earlier stage, so one pass from the end is enough.
-fn mark(file: &Dockerfile, bases: &[Base], target: usize, needed: &mut [bool]) {
-    needed.iter_mut().skip(target).take(1).for_each(|needed| *needed = true);
+/// A stage and those it needs, in order. Every dependency is an earlier stage, so one pass from the end is enough.
+fn mark(needs: &[BTreeSet<usize>], target: usize) -> Vec<usize> {
+    let mut needed = BTreeSet::from([target]);
     for index in (0..=target).rev() {
-        let Some(stage) = file.stages.get(index).filter(|_| needed.get(index) == Some(&true)) else {
-            continue;
-        };
-        let base = bases.get(index).and_then(|base| match base {
-            Base::Stage(base) => Some(*base),
-            _ => None,
-        });
-        for dependency in sources(stage).filter_map(|from| find(file, from, index)).chain(base) {
-            needed.iter_mut().skip(dependency).take(1).for_each(|needed| *needed = true);
+        if needed.contains(&index) {
+            needed.extend(needs.get(index).into_iter().flatten());
         }
     }
+    needed.into_iter().collect()
 }
 
-/// Everything a stage takes files from.
-fn sources(stage: &Stage) -> impl Iterator<Item = &str> {
-    stage.instructions.iter().flat_map(|instruction| match &instruction.kind {
+/// The stages that a stage begins with or takes files from, as the Dockerfile says it.
+fn needs(file: &Dockerfile, index: usize, bases: &[Base], request: &BuildRequest) -> BTreeSet<usize> {
+    let base = match bases.get(index) {
+        Some(Base::Stage(base)) => Some(*base),
+        _ => None,
+    };
+    let instructions = file.stages.get(index).map_or(&[][..], |stage| &stage.instructions);
+    taken_from(instructions).filter_map(|from| stage_of(file, from, index, request)).chain(base).collect()
+}
+
+/// The stage that `--from` means in the stage `before`, unless a build context has that name.
+pub(crate) fn stage_of(
+    file: &Dockerfile,
+    from: &str,
+    before: usize,
+    request: &BuildRequest,
+) -> Option<usize> {
+    if request.contexts.contains_key(from) { None } else { find(file, from, before) }
+}
+
+/// Everything that files are taken from.
+fn taken_from(instructions: &[Instruction]) -> impl Iterator<Item = &str> + Clone {
+    instructions.iter().flat_map(|instruction| match &instruction.kind {
         Kind::Copy(copy) => copy.from.iter().map(String::as_str).collect::<Vec<_>>(),
         Kind::Run(run) => run.mounts.iter().filter_map(|mount| mount.from.as_deref()).collect(),
         _ => Vec::new(),
@@ -154,7 +210,8 @@ mod tests {
 
     fn plan(text: &str, request: &BuildRequest) -> Result<Graph, String> {
         let file = Dockerfile::parse("Dockerfile", text).unwrap();
-        super::plan(&file, request).map_err(|error| error.to_string())
+        super::plan(&file, request, &|images| Ok(vec![Vec::new(); images.len()]))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -175,6 +232,23 @@ mod tests {
             plan(FILE, &request).unwrap_err(),
             "there is no stage \"c\" in the Dockerfile; it has a, b, unused, 3"
         );
+    }
+
+    #[test]
+    fn triggers_and_contexts_change_what_is_needed() {
+        let text = "FROM scratch AS a\nFROM scratch AS b\nFROM base\nCOPY --from=b x y\n";
+        let file = Dockerfile::parse("Dockerfile", text).unwrap();
+        let request = BuildRequest {
+            contexts: BTreeMap::from([("b".to_owned(), NamedContext::Image("other".into()))]),
+            ..BuildRequest::default()
+        };
+        let triggers = |images: &[(&str, &Instruction)]| {
+            assert_eq!(images[0].0, "base");
+            Ok(vec![crate::dockerfile::parse_trigger("COPY --from=a x y").unwrap()])
+        };
+        let graph = super::plan(&file, &request, &triggers).unwrap();
+        assert_eq!(graph.needed, [0, 2]);
+        assert_eq!(graph.needs[2], BTreeSet::from([0]));
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //! | [`cache`] | what a step made before | one directory |
 //! | [`request`] | what is to be built | – |
 //! | [`event`] | what is told while building | – |
-//! | [`runner`] | the one facility needed from outside: run a command on layers | – |
+//! | [`runner`] | needed from outside: run a command on layers | – |
+//! | [`remote`] | needed from outside: fetch files and images | – |
 //! | [`error`] | what can go wrong, with the Dockerfile line it went wrong at | – |
 
 mod builder;
@@ -26,8 +27,10 @@ mod glob;
 mod graph;
 mod hash;
 mod platform;
+pub mod remote;
 pub mod request;
 pub mod runner;
+mod secret;
 mod suggest;
 mod transfer;
 mod tree;
@@ -36,5 +39,10 @@ pub use builder::build;
 pub use cache::Cache;
 pub use error::{BuildError, Excerpt, StepError};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};
-pub use request::{BuildRequest, Cancel, DockerfileSource, RunNetwork};
+pub use remote::{FetchError, FetchRequest, Fetched, Offline, Remote};
+pub use request::{
+    BuildRequest, CacheExport, CacheLocation, Cancel, DockerfileSource, NamedContext, Output, OutputKind,
+    RunNetwork,
+};
 pub use runner::{RunExit, RunMount, RunStep, Runner, RunnerError};
+pub use secret::Secret;

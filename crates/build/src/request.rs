@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::secret::Secret;
+
 /// One build, with everything that may influence its result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -25,6 +27,24 @@ pub struct BuildRequest {
     pub labels: BTreeMap<String, String>,
     /// Ignore the cache for every step (results are still added to it).
     pub no_cache: bool,
+    /// `--no-cache-filter`: stages, by name, that ignore the cache.
+    pub no_cache_filter: Vec<String>,
+    /// Fetch base images anew even if the store has them.
+    pub pull: bool,
+    /// `--build-context`: further sources of files by name; they hide stages and images of that name.
+    pub contexts: BTreeMap<String, NamedContext>,
+    /// `--secret`: what `RUN --mount=type=secret` may ask for, by id.
+    pub secrets: BTreeMap<String, Secret>,
+    /// `--ssh`: sockets of agents that `RUN --mount=type=ssh` may ask for, by id.
+    pub ssh: BTreeMap<String, PathBuf>,
+    /// Where steps are looked for that the cache does not have.
+    pub cache_from: Vec<CacheLocation>,
+    /// Where the cache's records and layers of this build are copied to.
+    pub cache_to: Vec<CacheExport>,
+    /// Where the result goes besides the store.
+    pub outputs: Vec<Output>,
+    /// Look at the Dockerfile only: tell its warnings, build nothing.
+    pub check: bool,
     /// `--platform`: only the machine's own is buildable.
     pub platform: Option<String>,
     /// Network of `RUN` steps that do not choose their own.
@@ -50,6 +70,15 @@ impl Default for BuildRequest {
             build_args: BTreeMap::new(),
             labels: BTreeMap::new(),
             no_cache: false,
+            no_cache_filter: Vec::new(),
+            pull: false,
+            contexts: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            ssh: BTreeMap::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
+            outputs: Vec::new(),
+            check: false,
             platform: None,
             network: RunNetwork::Default,
             extra_hosts: Vec::new(),
@@ -83,6 +112,60 @@ impl Default for DockerfileSource {
     }
 }
 
+/// A source of files beside the context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedContext {
+    /// An absolute directory of this host.
+    Directory(PathBuf),
+    /// An image (`docker-image://…`).
+    Image(String),
+}
+
+/// Where a cache is kept outside the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheLocation {
+    /// An absolute directory: an OCI layout.
+    Directory(PathBuf),
+    /// An image of a registry.
+    Registry(String),
+}
+
+/// A copy of the cache to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheExport {
+    /// Where to.
+    pub to: CacheLocation,
+    /// The steps of all stages rather than of the target and those it is based on.
+    pub all_stages: bool,
+}
+
+/// Where the result goes besides the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// In which form.
+    pub kind: OutputKind,
+    /// Absolute path: a directory for [`OutputKind::Directory`], a file otherwise.
+    pub to: PathBuf,
+    /// User and group that own what is written.
+    pub owner: (u32, u32),
+}
+
+/// The form of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// The files of the image.
+    Directory,
+    /// The files of the image as a tar stream.
+    Tar,
+    /// The image as a tar of an OCI layout.
+    OciArchive,
+    /// The image as `docker save` writes it.
+    DockerArchive,
+}
+
 /// `RUN --network` and `build --network`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,16 +192,25 @@ impl RunNetwork {
 
 /// A flag shared between a build and whoever may want to stop it. Clones share the flag.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    own: Arc<AtomicBool>,
+    /// Flags that stop this one's holder as well.
+    above: Option<Arc<Cancel>>,
+}
 
 impl Cancel {
     /// Asks the build to stop; it does so before its next step, and a running `RUN` is killed.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.own.store(true, Ordering::Release);
     }
 
-    /// Whether [`Cancel::cancel`] was called.
+    /// Whether [`Cancel::cancel`] was called here or on what this is a child of.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.own.load(Ordering::Acquire) || self.above.as_ref().is_some_and(|above| above.is_cancelled())
+    }
+
+    /// A flag of its own that is also set by this one.
+    pub(crate) fn child(&self) -> Self {
+        Self { own: Arc::default(), above: Some(Arc::new(self.clone())) }
     }
 }

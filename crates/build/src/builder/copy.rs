@@ -6,13 +6,13 @@ use std::path::Path;
 use beneath::{Accounts, Root};
 
 use super::layer::{self, Upper, scratch_error};
+use super::source::Source;
 use super::stage::{Outcome, StageBuilder, failed};
 use crate::cache::Record;
 use crate::context::Ignore;
 use crate::dockerfile::Transfer;
 use crate::error::{BuildError, Excerpt, StepError};
 use crate::expand;
-use crate::hash::Hasher;
 use crate::transfer::TransferError;
 use crate::transfer::archive;
 use crate::transfer::chmod::Chmod;
@@ -52,22 +52,10 @@ pub(super) fn copy(
     let io_fail = |source| fail(scratch_error("open the layers beneath", session.store.root(), source));
     let base = Tree::overlay(&session.lower_dirs(&builder.state.layers)).map_err(io_fail)?;
     let nothing = Tree::overlay(&[]).map_err(io_fail)?;
-    let no_ignore = Ignore::default();
     let exclude =
         Ignore::new(transfer.exclude.iter().map(String::as_str)).map_err(|error| fail(error.into()))?;
-    let from = transfer.from.as_deref().map(|from| builder.source(from, at)).transpose()?;
-    let (from_layers, name) =
-        from.map_or((None, "the build context".into()), |(layers, name)| (Some(layers), name));
-    let stage =
-        from_layers.map(|layers| Tree::overlay(&session.lower_dirs(&layers))).transpose().map_err(io_fail)?;
-    let origin = Origin {
-        tree: stage.as_ref().unwrap_or(&session.context.tree),
-        ignore: if stage.is_some() { &no_ignore } else { &session.context.ignore },
-        exclude: &exclude,
-        name: &name,
-        cancel: &session.request.cancel,
-    };
-    let job = job(builder, transfer, origin, &base, &nothing, add).map_err(fail)?;
+    let source = builder.source(transfer.from.as_deref(), at)?;
+    let job = job(builder, transfer, &source, &exclude, (&base, &nothing), add).map_err(fail)?;
     run(builder, &job, transfer.link, add).map_err(fail)
 }
 
@@ -86,11 +74,11 @@ fn supported(transfer: &Transfer, add: bool) -> Result<(), StepError> {
 }
 
 fn job<'a>(
-    builder: &StageBuilder<'_, '_>,
+    builder: &'a StageBuilder<'_, '_>,
     transfer: &Transfer,
-    origin: Origin<'a>,
-    base: &'a Tree,
-    nothing: &'a Tree,
+    source: &'a Source<'a>,
+    exclude: &'a Ignore,
+    (base, nothing): (&'a Tree, &'a Tree),
     add: bool,
 ) -> Result<Job<'a>, StepError> {
     let (state, escape) = (&builder.state, builder.session.file.directives.escape);
@@ -106,8 +94,8 @@ fn job<'a>(
         transfer.chown.as_deref().map(|chown| owner(base, &state.expand(chown, escape)?)).transpose()?;
     let chmod = transfer.chmod.as_deref().map(|chmod| chmod_of(&state.expand(chmod, escape)?)).transpose()?;
     Ok(Job {
-        overrides: Overrides { owner, chmod, root_owned: transfer.from.is_none() },
-        origin,
+        overrides: Overrides { owner, chmod, root_owned: source.is_of_this_host() },
+        origin: source.origin(exclude, builder),
         base: if transfer.link { nothing } else { base },
         sources: sources.collect::<Result<_, _>>()?,
         texts: texts.collect::<Result<_, StepError>>()?,
@@ -146,35 +134,26 @@ fn destination(working_dir: &str, path: &str) -> String {
 }
 
 /// Copies, or takes the layer from the cache.
-fn run(
-    builder: &mut StageBuilder<'_, '_>,
-    job: &Job<'_>,
-    link: bool,
-    add: bool,
-) -> Result<Outcome, StepError> {
-    let (session, cancel) = (builder.session, &builder.session.request.cancel);
+fn run(builder: &StageBuilder<'_, '_>, job: &Job<'_>, link: bool, add: bool) -> Result<Outcome, StepError> {
+    let (session, cancel) = (builder.session, &builder.session.cancel);
     let (plan, archives) = plan(job, None)?;
     let facts = digest::facts(&plan, &[job.origin.tree], cancel)?;
     let key = {
-        let mut hasher = match link {
-            true => Hasher::new("berth link 1"),
-            false => layer::key(session, &builder.state, "copy"),
-        };
+        let mut hasher = layer::key(session, if link { &[] } else { &builder.state.layers }, "copy");
         hasher.number(job.unpack.into());
         digest::add(&mut hasher, &plan, &facts);
         hasher.finish()
     };
     let created_by = created_by(job, add);
-    if let Some(record) = layer::cached(session, &key) {
-        return Ok(Outcome::Layer { created_by, record, cached: true });
-    }
-    let upper = layer::begin(session, job.base)?;
-    match archives.is_empty() {
-        true => write(builder, &upper, &[job.origin.tree], &plan, &facts)?,
-        false => unpacked(builder, job, &upper, &archives)?,
-    }
-    let record = layer::commit(session, &upper, &key)?;
-    Ok(Outcome::Layer { created_by, record, cached: false })
+    let (record, cached) = layer::cached_or(builder, &key, || {
+        let upper = layer::begin(session, job.base)?;
+        match archives.is_empty() {
+            true => write(builder, &upper, &[job.origin.tree], &plan, &facts)?,
+            false => unpacked(builder, job, &upper, &archives)?,
+        }
+        layer::commit(session, &upper, &key)
+    })?;
+    Ok(Outcome::Layer { created_by, record, cached })
 }
 
 /// Plans a transfer. Archives are planned as files, and listed, unless they were unpacked: then `unpacked` has the tree
@@ -270,7 +249,7 @@ pub(super) fn write_to(
     plan: &[Planned],
     facts: &[Option<Facts>],
 ) -> Result<(), StepError> {
-    let (now, cancel) = (builder.session.now.unix_timestamp(), &builder.session.request.cancel);
+    let (now, cancel) = (builder.session.now.unix_timestamp(), &builder.session.cancel);
     Ok(Writer { upper: root, trees, now, cancel }.run(plan, facts)?)
 }
 
@@ -300,13 +279,11 @@ pub(super) fn workdir(builder: &mut StageBuilder<'_, '_>, path: &str) -> Result<
         return Ok(Outcome::Metadata { created_by });
     }
     let facts = vec![None; plan.len()];
-    let mut hasher = layer::key(session, &builder.state, "workdir");
+    let mut hasher = layer::key(session, &builder.state.layers, "workdir");
     digest::add(&mut hasher, &plan, &facts);
     let key = hasher.finish();
-    let (record, cached) = match layer::cached(session, &key) {
-        Some(record) => (record, true),
-        None => (make_workdir(builder, &base, &plan, &facts, &key)?, false),
-    };
+    let make = || make_workdir(builder, &base, &plan, &facts, &key);
+    let (record, cached) = layer::cached_or(builder, &key, make)?;
     Ok(Outcome::Layer { created_by, record, cached })
 }
 

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 
-use image::{CommitOptions, Digest, Scratch};
+use image::{CommitOptions, Digest, LayerId, Scratch};
 use rustix::fs::{Gid, Mode, Uid};
 
 use super::session::Session;
-use super::state::State;
+use super::stage::StageBuilder;
 use crate::cache::Record;
 use crate::error::StepError;
 use crate::hash::Hasher;
@@ -41,19 +42,37 @@ pub(super) fn scratch_error(action: &'static str, path: &Path, source: io::Error
 }
 
 /// The key of a step: what is below, and, added by the caller, what the step itself depends on.
-pub(super) fn key(session: &Session<'_>, state: &State, instruction: &str) -> Hasher {
+pub(super) fn key(session: &Session<'_>, layers: &[LayerId], instruction: &str) -> Hasher {
     let mut hasher = Hasher::new("berth step 1");
     hasher.text(instruction);
-    hasher.list(state.layers.iter().map(ToString::to_string));
+    hasher.list(layers.iter().map(ToString::to_string));
     hasher.text(&format!("{:?}", session.request.source_date_epoch));
     hasher
 }
 
+/// Takes a step's layer from the cache, or makes it; of stages that come to the same step at once, one makes it. Tells
+/// whether it was there.
+pub(super) fn cached_or<E>(
+    builder: &StageBuilder<'_, '_>,
+    key: &Digest,
+    make: impl FnOnce() -> Result<Record, E>,
+) -> Result<(Record, bool), E> {
+    let slot = {
+        let mut made = builder.session.made.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(made.entry(*key).or_default())
+    };
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = slot.clone().or_else(|| if builder.no_cache { None } else { cached(builder.session, key) });
+    let (record, cached) = match known {
+        Some(record) => (record, true),
+        None => (make()?, false),
+    };
+    *slot = Some(record.clone());
+    Ok((record, cached))
+}
+
 /// The record of a step in the cache, if its layer is still there; the layer is protected then.
-pub(super) fn cached(session: &Session<'_>, key: &Digest) -> Option<Record> {
-    if session.request.no_cache {
-        return None;
-    }
+fn cached(session: &Session<'_>, key: &Digest) -> Option<Record> {
     let record = session.cache.get(key)?;
     match &record.layer {
         Some(layer) => session.lease.protect(layer).is_ok().then_some(record),
@@ -74,7 +93,7 @@ pub(super) fn begin(session: &Session<'_>, base: &Tree) -> Result<Upper, StepErr
 pub(super) fn commit(session: &Session<'_>, upper: &Upper, key: &Digest) -> Result<Record, StepError> {
     let path = upper.path();
     let options = CommitOptions { clamp_mtime: session.request.source_date_epoch };
-    let layer = session.store.commit_dir(&session.lease, &path, &options)?;
+    let layer = session.store.commit_dir(session.lease, &path, &options)?;
     let record = Record { layer: (layer.entries > 0).then_some(layer.id), created: session.timestamp() };
     session
         .cache

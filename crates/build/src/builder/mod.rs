@@ -1,18 +1,22 @@
 //! From a request to an image in the store.
 
 mod copy;
+mod images;
 mod layer;
 mod metadata;
 mod mounts;
 mod output;
 mod report;
 mod run;
+mod schedule;
 mod session;
+mod source;
 mod stage;
 mod state;
 mod stubs;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use image::{ImageConfig, LayerId, Reference, Store};
 use time::OffsetDateTime;
@@ -26,9 +30,11 @@ use crate::event::{BuildEvent, BuildResult, Warning};
 use crate::graph;
 use crate::hash::Hasher;
 use crate::platform;
-use crate::request::BuildRequest;
+use crate::remote::Remote;
+use crate::request::{BuildRequest, NamedContext};
 use crate::runner::Runner;
 
+use images::Images;
 use report::Report;
 use session::Session;
 use state::State;
@@ -46,6 +52,7 @@ use state::State;
 pub fn build(
     store: &Store,
     runner: &dyn Runner,
+    remote: &dyn Remote,
     request: &BuildRequest,
     events: &mut (dyn FnMut(BuildEvent) + Send),
 ) -> Result<BuildResult, BuildError> {
@@ -53,9 +60,18 @@ pub fn build(
     request.platform.as_deref().map_or(Ok(()), platform::check)?;
     let (name, path, text) = context::dockerfile(request)?;
     let file = Dockerfile::parse(&name, &text)?;
-    let graph = graph::plan(&file, request)?;
-    let context = Context::open(&request.context, path.as_deref())?;
     let report = Report::new(events);
+    let cancel = request.cancel.child();
+    let images = Images {
+        store,
+        remote,
+        pull: request.pull,
+        cancel: cancel.clone(),
+        lease: store.lease()?,
+        found: Mutex::default(),
+    };
+    let graph = graph::plan(&file, request, &|bases| images.triggers(&report, &file, bases))?;
+    let context = Context::open(&request.context, path.as_deref())?;
     report.plan(&file, &graph);
     let session = Session {
         store,
@@ -64,19 +80,28 @@ pub fn build(
         file: &file,
         graph: &graph,
         context,
+        contexts: contexts(request)?,
+        images: &images,
         cache: Cache::of(store),
-        lease: store.lease()?,
+        lease: &images.lease,
         now: now(request),
-        report,
+        report: &report,
+        cancel,
+        made: Mutex::default(),
     };
-    let mut done: BTreeMap<usize, State> = BTreeMap::new();
-    for &index in &graph.needed {
-        let state = stage::build(&session, index, &done)?;
-        done.insert(index, state);
-    }
-    unused_arguments(&session, done.values());
-    let state = graph.needed.last().and_then(|target| done.remove(target)).unwrap_or_default();
-    finish(&session, state, &tags)
+    let done = schedule::build_all(&session)?.all();
+    unused_arguments(&session, done.values().map(Arc::as_ref));
+    let target = graph.needed.last().and_then(|target| done.get(target));
+    finish(&session, target.map(|state| State::clone(state)).unwrap_or_default(), &tags)
+}
+
+/// Opens the further contexts that are directories.
+fn contexts(request: &BuildRequest) -> Result<BTreeMap<String, Context>, BuildError> {
+    let directories = request.contexts.iter().filter_map(|(name, context)| match context {
+        NamedContext::Directory(path) => Some((name, path)),
+        NamedContext::Image(_) => None,
+    });
+    directories.map(|(name, path)| Ok((name.clone(), Context::open(path, None)?))).collect()
 }
 
 fn tags(request: &BuildRequest) -> Result<Vec<Reference>, BuildError> {
@@ -112,7 +137,7 @@ fn finish(session: &Session<'_>, mut state: State, tags: &[Reference]) -> Result
     state.image.rootfs.diff_ids.clone_from(&state.layers);
     let created = created(session, &state.image, &state.layers);
     state.date(&created);
-    let image = session.store.put_image(&session.lease, state.image, &state.layers, tags)?;
+    let image = session.store.put_image(session.lease, state.image, &state.layers, tags)?;
     let (steps, cached) = session.report.counts();
     let tags = tags.iter().map(ToString::to_string).collect();
     let result = BuildResult { image: image.id.to_string(), tags, steps, cached };

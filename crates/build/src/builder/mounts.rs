@@ -9,6 +9,7 @@ use rustix::fs::FlockOperation;
 
 use super::copy::write_to;
 use super::layer::{Upper, scratch_error};
+use super::source::Source;
 use super::stage::{StageBuilder, failed};
 use crate::context::{Ignore, clean};
 use crate::dockerfile::{MountFlag, MountKind};
@@ -17,24 +18,21 @@ use crate::hash::Hasher;
 use crate::runner::RunMount;
 use crate::transfer::digest::{self, Facts};
 use crate::transfer::plan::{Overrides, Planned, Planner};
-use crate::transfer::select::{Origin, Selected};
+use crate::transfer::select::Selected;
 use crate::tree::Tree;
 
 /// A mount with its variables replaced, and with what it brings.
-#[derive(Debug)]
 pub(super) struct Prepared<'a> {
     flag: &'a MountFlag,
     /// Absolute.
     target: String,
     /// What a bind mount brings.
-    files: Option<Files>,
+    files: Option<Files<'a>>,
 }
 
 /// The files of a bind mount; they are copied, so that writing to them changes nothing.
-#[derive(Debug)]
-struct Files {
-    /// `None` is the context.
-    tree: Option<Tree>,
+struct Files<'a> {
+    source: Source<'a>,
     plan: Vec<Planned>,
     facts: Vec<Option<Facts>>,
     /// It is one file, of this name.
@@ -50,7 +48,7 @@ pub(super) struct Mounts {
 
 /// Looks up what the mounts of a step bring.
 pub(super) fn prepare<'a>(
-    builder: &StageBuilder<'_, '_>,
+    builder: &StageBuilder<'a, '_>,
     flags: &'a [MountFlag],
     at: &Excerpt,
 ) -> Result<Vec<Prepared<'a>>, BuildError> {
@@ -58,7 +56,7 @@ pub(super) fn prepare<'a>(
 }
 
 fn prepare_one<'a>(
-    builder: &StageBuilder<'_, '_>,
+    builder: &StageBuilder<'a, '_>,
     flag: &'a MountFlag,
     at: &Excerpt,
 ) -> Result<Prepared<'a>, BuildError> {
@@ -86,30 +84,21 @@ fn prepare_one<'a>(
 }
 
 /// What a bind mount brings, from the context, a stage or an image.
-fn files(
-    builder: &StageBuilder<'_, '_>,
+fn files<'a>(
+    builder: &StageBuilder<'a, '_>,
     from: Option<&str>,
     source: &str,
     at: &Excerpt,
-) -> Result<Files, BuildError> {
+) -> Result<Files<'a>, BuildError> {
     let session = builder.session;
     let fail = |source| failed(at, source);
     let io_fail = |source| fail(scratch_error("open the layers beneath", session.store.root(), source));
-    let (tree, name) = match from.map(|from| builder.source(from, at)).transpose()? {
-        Some((layers, name)) => (Some(Tree::overlay(&session.lower_dirs(&layers)).map_err(io_fail)?), name),
-        None => (None, "the build context".to_owned()),
-    };
+    let from = builder.source(from, at)?;
     let nothing = Tree::overlay(&[]).map_err(io_fail)?;
     let none = Ignore::default();
-    let origin = Origin {
-        tree: tree.as_ref().unwrap_or(&session.context.tree),
-        ignore: if tree.is_some() { &none } else { &session.context.ignore },
-        exclude: &none,
-        name: &name,
-        cancel: &session.request.cancel,
-    };
+    let origin = from.origin(&none, builder);
     let mut planner =
-        Planner::new(&nothing, Overrides { root_owned: tree.is_none(), ..Overrides::default() });
+        Planner::new(&nothing, Overrides { root_owned: from.is_of_this_host(), ..Overrides::default() });
     let mut single = None;
     for selected in origin.select(source).map_err(|error| fail(error.into()))? {
         if let Selected::File { name, .. } = &selected {
@@ -119,7 +108,7 @@ fn files(
     }
     let plan = planner.finish();
     let facts = digest::facts(&plan, &[origin.tree], origin.cancel).map_err(|error| fail(error.into()))?;
-    Ok(Files { tree, plan, facts, single })
+    Ok(Files { source: from, plan, facts, single })
 }
 
 /// Adds the mounts to the step's key: where they are, and what bind mounts bring. The content of a cache does not count.
@@ -160,8 +149,8 @@ pub(super) fn make(
     Ok(made)
 }
 
-fn copy_files(builder: &StageBuilder<'_, '_>, files: &Files, into: &Path) -> Result<PathBuf, StepError> {
-    let tree = files.tree.as_ref().unwrap_or(&builder.session.context.tree);
+fn copy_files(builder: &StageBuilder<'_, '_>, files: &Files<'_>, into: &Path) -> Result<PathBuf, StepError> {
+    let tree = files.source.tree();
     let root = Root::open(into).map_err(|source| scratch_error("open", into, source))?;
     write_to(builder, root, &[tree], &files.plan, &files.facts)?;
     Ok(files.single.as_ref().map_or_else(|| into.to_owned(), |name| into.join(name)))

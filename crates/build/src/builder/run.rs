@@ -8,6 +8,7 @@ use super::output::Output;
 use super::report::Step;
 use super::stage::{Outcome, StageBuilder, failed};
 use super::stubs;
+use crate::cache::Record;
 use crate::dockerfile::{Command, Heredoc, Run, Security};
 use crate::error::{BuildError, Excerpt, StepError};
 use crate::runner::{RunMount, RunStep, RunnerError};
@@ -38,22 +39,37 @@ pub(super) fn run(
     let prepared = mounts::prepare(builder, &run.mounts, at)?;
     let key = key(builder, run, &script, &prepared);
     let created_by = format!("RUN {}", script.argv.join(" "));
-    if let Some(record) = layer::cached(session, &key) {
-        return Ok(Outcome::Layer { created_by, record, cached: true });
-    }
-    let upper = layer::begin(session, &base).map_err(fail)?;
-    let mut mounts = mounts::make(builder, &prepared, &upper).map_err(fail)?;
+    let make = || make(builder, run, &script, &base, &prepared, &key, step, at);
+    let (record, cached) = layer::cached_or(builder, &key, make)?;
+    Ok(Outcome::Layer { created_by, record, cached })
+}
+
+/// Runs the command on the layers below.
+#[allow(clippy::too_many_arguments, reason = "everything there is to know about one step")]
+fn make(
+    builder: &StageBuilder<'_, '_>,
+    run: &Run,
+    script: &Script,
+    base: &Tree,
+    prepared: &[Prepared<'_>],
+    key: &image::Digest,
+    step: &Step,
+    at: &Excerpt,
+) -> Result<Record, BuildError> {
+    let session = builder.session;
+    let fail = |source| failed(at, source);
+    let upper = layer::begin(session, base).map_err(fail)?;
+    let mut mounts = mounts::make(builder, prepared, &upper).map_err(fail)?;
     let mounted = std::mem::take(&mut mounts.mounts);
-    let request = request(builder, run, &script, &upper, mounted).map_err(fail)?;
+    let request = request(builder, run, script, &upper, mounted).map_err(fail)?;
     execute(builder, &request, step, at)?;
     drop(mounts);
     let targets = request.mounts.iter().map(|mount| match mount {
         RunMount::Bind { target, .. } | RunMount::Tmpfs { target, .. } => target.as_str(),
     });
-    stubs::remove(&base, &request.upper_dir, targets)
+    stubs::remove(base, &request.upper_dir, targets)
         .map_err(|source| fail(scratch_error("tidy up", &request.upper_dir, source)))?;
-    let record = layer::commit(session, &upper, &key).map_err(fail)?;
-    Ok(Outcome::Layer { created_by, record, cached: false })
+    layer::commit(session, &upper, key).map_err(fail)
 }
 
 fn supported(run: &Run) -> Result<(), StepError> {
@@ -88,7 +104,7 @@ fn script(builder: &StageBuilder<'_, '_>, run: &Run) -> Script {
 
 fn key(builder: &StageBuilder<'_, '_>, run: &Run, script: &Script, mounts: &[Prepared<'_>]) -> image::Digest {
     let (session, state) = (builder.session, &builder.state);
-    let mut hasher = layer::key(session, state, "run");
+    let mut hasher = layer::key(session, &state.layers, "run");
     hasher.list(&script.argv);
     hasher.text(script.file.as_ref().map_or("", |(_, content)| content));
     hasher.list(state.run_env());
@@ -122,7 +138,7 @@ fn request(
         extra_hosts: session.request.extra_hosts.clone(),
         shm_size: session.request.shm_size,
         mounts,
-        cancel: session.request.cancel.clone(),
+        cancel: session.cancel.clone(),
     })
 }
 

@@ -1,18 +1,21 @@
 //! What all stages of one build share.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
-use image::{LayerId, Lease, Store};
+use image::{Digest, LayerId, Lease, Store};
 use time::OffsetDateTime;
 
+use super::images::Images;
 use super::report::Report;
 use super::state::Given;
-use crate::cache::Cache;
+use crate::cache::{Cache, Record};
 use crate::context::Context;
 use crate::dockerfile::Dockerfile;
 use crate::error::BuildError;
 use crate::graph::Graph;
-use crate::request::BuildRequest;
+use crate::request::{BuildRequest, Cancel};
 use crate::runner::Runner;
 
 pub(super) struct Session<'a> {
@@ -22,18 +25,25 @@ pub(super) struct Session<'a> {
     pub(super) file: &'a Dockerfile,
     pub(super) graph: &'a Graph,
     pub(super) context: Context,
+    /// Further contexts that are directories.
+    pub(super) contexts: BTreeMap<String, Context>,
+    pub(super) images: &'a Images<'a>,
     pub(super) cache: Cache,
     /// Keeps everything this build makes and uses from being removed.
-    pub(super) lease: Lease,
+    pub(super) lease: &'a Lease,
     /// Time of everything the build makes.
     pub(super) now: OffsetDateTime,
-    pub(super) report: Report<'a>,
+    pub(super) report: &'a Report<'a>,
+    /// Stops this build, and is set when one of its stages fails.
+    pub(super) cancel: Cancel,
+    /// What the steps of this build have made or found; the lock of a key is held while its step is carried out.
+    pub(super) made: Mutex<HashMap<Digest, Arc<Mutex<Option<Record>>>>>,
 }
 
 impl Session<'_> {
     /// Fails when the build was cancelled.
     pub(super) fn check(&self) -> Result<(), BuildError> {
-        if self.request.cancel.is_cancelled() { Err(BuildError::Cancelled) } else { Ok(()) }
+        if self.cancel.is_cancelled() { Err(BuildError::Cancelled) } else { Ok(()) }
     }
 
     /// The build's time as configurations have it.

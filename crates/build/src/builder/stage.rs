@@ -1,15 +1,12 @@
 //! Building one stage, instruction by instruction.
 
-use std::collections::BTreeMap;
-
-use image::LayerId;
-
 use super::report::Step;
+use super::schedule::Done;
 use super::session::Session;
 use super::state::State;
-use super::{copy, metadata, run};
+use super::{copy, images, metadata, run};
 use crate::cache::Record;
-use crate::dockerfile::{self, Instruction, Kind};
+use crate::dockerfile::{Instruction, Kind};
 use crate::error::{BuildError, Excerpt, StepError};
 use crate::graph::{self, Base};
 
@@ -19,7 +16,9 @@ pub(super) struct StageBuilder<'a, 's> {
     /// Its number in the Dockerfile.
     pub(super) index: usize,
     /// Stages that are finished.
-    pub(super) done: &'a BTreeMap<usize, State>,
+    pub(super) done: &'a Done,
+    /// Its steps are carried out whatever the cache has.
+    pub(super) no_cache: bool,
     pub(super) state: State,
 }
 
@@ -40,14 +39,11 @@ pub(super) enum Outcome {
 }
 
 /// Builds the stage number `index`; those it needs are in `done`.
-pub(super) fn build(
-    session: &Session<'_>,
-    index: usize,
-    done: &BTreeMap<usize, State>,
-) -> Result<State, BuildError> {
+pub(super) fn build(session: &Session<'_>, index: usize, done: &Done) -> Result<State, BuildError> {
     let Some(stage) = session.file.stages.get(index) else { return Ok(State::default()) };
     let state = State::default();
-    let mut builder = StageBuilder { session, index, done, state };
+    let no_cache = ignores_cache(session, index);
+    let mut builder = StageBuilder { session, index, done, state, no_cache };
     builder.from(&stage.at)?;
     for instruction in &stage.instructions {
         let at = session.file.excerpt(instruction);
@@ -56,18 +52,22 @@ pub(super) fn build(
     Ok(builder.state)
 }
 
+fn ignores_cache(session: &Session<'_>, index: usize) -> bool {
+    let name = graph::name(session.file, index);
+    let filter = &session.request.no_cache_filter;
+    session.request.no_cache || filter.iter().any(|stage| stage.eq_ignore_ascii_case(&name))
+}
+
 impl StageBuilder<'_, '_> {
     fn from(&mut self, at: &Instruction) -> Result<(), BuildError> {
         let step = self.begin(at)?;
         match self.session.graph.bases.get(self.index) {
             Some(Base::Stage(base)) => {
-                self.state = self.done.get(base).map(State::of_stage).unwrap_or_default()
+                self.state = self.done.get(*base).map(|base| State::of_stage(&base)).unwrap_or_default()
             }
             Some(Base::Image(name)) => {
-                let excerpt = self.session.file.excerpt(at);
-                let fail = |source| BuildError::Image { at: excerpt.clone(), source: Box::new(source) };
-                let image = self.session.store.resolve(name).map_err(fail)?;
-                self.session.lease.protect_image(&image)?;
+                let session = self.session;
+                let image = session.images.get(session.report, name, &session.file.excerpt(at))?;
                 self.state = State::of_image(&image);
             }
             Some(Base::Scratch) | None => self.state = State::scratch(),
@@ -79,12 +79,10 @@ impl StageBuilder<'_, '_> {
     /// Carries out the `ONBUILD` instructions of the base.
     fn triggers(&mut self, from: &Instruction) -> Result<(), BuildError> {
         let at = self.session.file.excerpt(from);
-        for trigger in std::mem::take(&mut self.state.image.config.on_build) {
-            let fail = |error| failed(&at, StepError::Trigger(Box::new(error)));
-            for mut instruction in dockerfile::parse_trigger(&trigger).map_err(fail)? {
-                instruction.line = from.line;
-                self.step(&instruction, &at)?;
-            }
+        let triggers = std::mem::take(&mut self.state.image.config.on_build);
+        for mut instruction in images::parse_triggers(&triggers, &at)? {
+            instruction.line = from.line;
+            self.step(&instruction, &at)?;
         }
         Ok(())
     }
@@ -129,20 +127,6 @@ impl StageBuilder<'_, '_> {
                 Ok(Outcome::Metadata { created_by: created_by.unwrap_or_default() })
             }
         }
-    }
-
-    /// The layers of a finished stage or of an image, and what to call it.
-    pub(super) fn source(&self, from: &str, at: &Excerpt) -> Result<(Vec<LayerId>, String), BuildError> {
-        let session = self.session;
-        if let Some(index) = graph::find(session.file, from, self.index) {
-            let unbuilt = StepError::Unsupported("copying from a stage in a trigger of the base image");
-            let stage = self.done.get(&index).ok_or_else(|| failed(at, unbuilt))?;
-            return Ok((stage.layers.clone(), format!("stage {from}")));
-        }
-        let fail = |source| BuildError::Image { at: at.clone(), source: Box::new(source) };
-        let image = session.store.resolve(from).map_err(fail)?;
-        session.lease.protect_image(&image)?;
-        Ok((image.layers.clone(), format!("image {from}")))
     }
 }
 

@@ -1,4 +1,5 @@
 //! A store, a context and a runner that needs no container.
+#![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::fs;
@@ -69,7 +70,7 @@ impl Bench {
     pub(crate) fn try_request(&mut self, request: &BuildRequest) -> Result<BuildResult, BuildError> {
         let events = &mut self.events;
         events.clear();
-        build::build(&self.store, &self.runner, request, &mut |event| events.push(event))
+        build::build(&self.store, &self.runner, &build::Offline, request, &mut |event| events.push(event))
     }
 
     pub(crate) fn try_build(&mut self, dockerfile: &str) -> Result<BuildResult, BuildError> {

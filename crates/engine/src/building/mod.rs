@@ -61,7 +61,7 @@ impl Engine {
         told: &mpsc::Sender<BuildProgress>,
     ) -> Result<BuildResult, BuildError> {
         let runner = EngineRunner::new(self.clone(), runtime.clone());
-        let result = ::build::build(self.store(), &runner, request, &mut |event| {
+        let result = ::build::build(self.store(), &runner, &::build::Offline, request, &mut |event| {
             // A reader that is gone cancels the build; there is nobody to tell.
             let _ = told.blocking_send(BuildProgress::Event(event));
         })?;

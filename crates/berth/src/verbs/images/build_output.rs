@@ -30,6 +30,7 @@ impl BuildOutput {
     pub(crate) fn event(&mut self, event: BuildEvent) -> Option<BuildResult> {
         match event {
             BuildEvent::Planned { steps } => self.steps = steps,
+            BuildEvent::Pulling { image } => self.line(&format!("pulling {image}")),
             BuildEvent::StepStarted { step, text, .. } => {
                 self.log.clear();
                 let first = text.lines().next().unwrap_or_default();
