@@ -1,8 +1,12 @@
 //! The route table: method and path pattern to a parser.
 
+#[cfg(test)]
+mod document;
 mod matching;
+mod refused;
 
 pub(crate) use matching::{Found, Version, find};
+pub(crate) use refused::Refusal;
 
 use crate::{action::Action, error::BadRequest, input::Input};
 use hyper::Method;
@@ -25,6 +29,9 @@ pub(crate) struct Route {
     /// Segments separated by `/`; `{name}` takes one segment, `{name...}` one or more.
     pub(crate) pattern: &'static str,
     pub(crate) body: BodyKind,
+    /// What it does, for the documentation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is made from it"))]
+    pub(crate) about: &'static str,
     pub(crate) parse: fn(Input) -> Result<Action, BadRequest>,
 }
 
@@ -32,11 +39,12 @@ pub(crate) struct Route {
 pub(crate) type Table = &'static [Route];
 
 macro_rules! routes {
-    ($($method:ident $pattern:literal $body:ident => $parse:expr;)*) => {
+    ($($method:ident $pattern:literal $body:ident $about:literal => $parse:expr;)*) => {
         &[$(crate::routes::Route {
             method: hyper::Method::$method,
             pattern: $pattern,
             body: crate::routes::BodyKind::$body,
+            about: $about,
             parse: $parse,
         }),*]
     };

@@ -24,12 +24,12 @@ use std::{
 use tokio::net::{UnixListener, UnixStream};
 
 /// The newest API version that is spoken.
-pub const API_VERSION: &str = "1.47";
+pub const API_VERSION: &str = "1.51";
 
 /// The oldest API version that is accepted.
 pub const MIN_API_VERSION: &str = "1.24";
 
-const NEWEST: routes::Version = (1, 55);
+const NEWEST: routes::Version = (1, 51);
 const OLDEST: routes::Version = (1, 24);
 
 /// The longest JSON body, in bytes. A compose project with many configs stays far below it.
@@ -147,6 +147,7 @@ async fn route(engine: &Engine, request: Request<Incoming>) -> Reply {
     }
     let (route, params) = match found {
         Found::Route(route, params) => (route, params),
+        Found::Refused(refusal) => return failure(refusal.status(), refusal.message),
         Found::Nothing => return failure(StatusCode::NOT_FOUND, "page not found"),
         Found::OtherMethods(methods) => {
             let allowed: Vec<String> = methods.iter().map(ToString::to_string).collect();

@@ -18,7 +18,7 @@ pub(crate) enum BuildAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    POST "/berth/build" Document => local;
+    POST "/berth/build" Document "Build from a directory of the host" => local;
 };
 
 fn local(input: Input) -> Result<Action, BadRequest> {

@@ -28,10 +28,10 @@ pub(crate) enum ExecAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    POST "/containers/{id}/exec" Document => create;
-    POST "/exec/{id}/start" Document => start;
-    GET "/exec/{id}/json" None => |input| Ok(Action::Exec(ExecAction::Inspect { id: input.param(0) }));
-    POST "/exec/{id}/resize" None => |input| {
+    POST "/containers/{id}/exec" Document "Prepare a command in a container" => create;
+    POST "/exec/{id}/start" Document "Start a prepared command" => start;
+    GET "/exec/{id}/json" None "Inspect a command" => |input| Ok(Action::Exec(ExecAction::Inspect { id: input.param(0) }));
+    POST "/exec/{id}/resize" None "Size of its terminal" => |input| {
         let (columns, rows) = super::containers::terminal_size(&input.query)?;
         Ok(Action::Exec(ExecAction::Resize { id: input.param(0), columns, rows }))
     };

@@ -32,14 +32,14 @@ pub(crate) enum ImageAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    GET "/images/json" None => |input| Ok(Action::Image(ImageAction::List(filter(&input.query)?)));
-    POST "/images/prune" None => |input| Ok(Action::Image(ImageAction::Prune(prune(&input.query)?)));
-    GET "/images/{name...}/json" None => |input| Ok(Action::Image(ImageAction::Inspect { name: input.param(0) }));
-    GET "/images/{name...}/history" None => |input| Ok(Action::Image(ImageAction::History { name: input.param(0) }));
-    POST "/images/{name...}/tag" None => tag;
-    DELETE "/images/{name...}" None => |input| Ok(Action::Image(ImageAction::Remove {
+    GET "/images/json" None "List images" => |input| Ok(Action::Image(ImageAction::List(filter(&input.query)?)));
+    POST "/images/prune" None "Remove unused images" => |input| Ok(Action::Image(ImageAction::Prune(prune(&input.query)?)));
+    GET "/images/{name...}/json" None "Inspect an image" => |input| Ok(Action::Image(ImageAction::Inspect { name: input.param(0) }));
+    GET "/images/{name...}/history" None "The steps that made it" => |input| Ok(Action::Image(ImageAction::History { name: input.param(0) }));
+    POST "/images/{name...}/tag" None "Give it a further name" => tag;
+    DELETE "/images/{name...}" None "Remove a name, or the image" => |input| Ok(Action::Image(ImageAction::Remove {
         name: input.param(0), force: input.query.flag("force"), no_prune: input.query.flag("noprune") }));
-    POST "/berth/images/bootstrap" Document => |input| Ok(Action::Image(ImageAction::Bootstrap(Box::new(input.json()?))));
+    POST "/berth/images/bootstrap" Document "Make a base image from the host's apt sources" => |input| Ok(Action::Image(ImageAction::Bootstrap(Box::new(input.json()?))));
 };
 
 fn filter(query: &Query) -> Result<ImageFilter, BadRequest> {

@@ -35,13 +35,13 @@ pub(crate) enum NetworkAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    GET "/networks" None => |input| done(NetworkAction::List(filter(&input.query)?));
-    POST "/networks/create" Document => |input| done(NetworkAction::Create(Box::new(convert::network::request(input.json()?)?)));
-    POST "/networks/prune" None => |input| done(NetworkAction::Prune(prune(&input.query)?));
-    GET "/networks/{id}" None => |input| done(NetworkAction::Inspect { id: input.param(0) });
-    DELETE "/networks/{id}" None => |input| done(NetworkAction::Remove { id: input.param(0) });
-    POST "/networks/{id}/connect" Document => connect;
-    POST "/networks/{id}/disconnect" Document => disconnect;
+    GET "/networks" None "List networks" => |input| done(NetworkAction::List(filter(&input.query)?));
+    POST "/networks/create" Document "Create a network" => |input| done(NetworkAction::Create(Box::new(convert::network::request(input.json()?)?)));
+    POST "/networks/prune" None "Remove unused networks" => |input| done(NetworkAction::Prune(prune(&input.query)?));
+    GET "/networks/{id}" None "Inspect a network" => |input| done(NetworkAction::Inspect { id: input.param(0) });
+    DELETE "/networks/{id}" None "Remove it" => |input| done(NetworkAction::Remove { id: input.param(0) });
+    POST "/networks/{id}/connect" Document "Connect a container to it" => connect;
+    POST "/networks/{id}/disconnect" Document "Disconnect a container from it" => disconnect;
 };
 
 fn done(action: NetworkAction) -> Result<Action, BadRequest> {

@@ -23,9 +23,9 @@ pub(crate) enum ProjectAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    GET "/berth/projects" None => |_| Ok(Action::Project(Box::new(ProjectAction::List)));
-    POST "/berth/projects/{name}/up" Document => up;
-    POST "/berth/projects/{name}/down" Document => down;
+    GET "/berth/projects" None "List projects" => |_| Ok(Action::Project(Box::new(ProjectAction::List)));
+    POST "/berth/projects/{name}/up" Document "Bring a project up" => up;
+    POST "/berth/projects/{name}/down" Document "Take a project down" => down;
 };
 
 #[derive(Deserialize)]

@@ -39,14 +39,14 @@ pub(crate) enum SystemAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    GET "/_ping" None => |_| Ok(Action::System(SystemAction::Ping));
-    HEAD "/_ping" None => |_| Ok(Action::System(SystemAction::Ping));
-    GET "/version" None => |_| Ok(Action::System(SystemAction::Version));
-    GET "/info" None => |_| Ok(Action::System(SystemAction::Info));
-    GET "/events" None => events;
-    GET "/system/df" None => |_| Ok(Action::System(SystemAction::DiskUsage));
-    GET "/berth/doctor" None => |_| Ok(Action::System(SystemAction::Doctor));
-    POST "/berth/engine/stop" None => |_| Ok(Action::System(SystemAction::Stop));
+    GET "/_ping" None "Whether the engine answers" => |_| Ok(Action::System(SystemAction::Ping));
+    HEAD "/_ping" None "Whether the engine answers" => |_| Ok(Action::System(SystemAction::Ping));
+    GET "/version" None "Versions of the engine and the API" => |_| Ok(Action::System(SystemAction::Version));
+    GET "/info" None "What the engine and its host are" => |_| Ok(Action::System(SystemAction::Info));
+    GET "/events" None "What happens, as a stream" => events;
+    GET "/system/df" None "What takes space on disk" => |_| Ok(Action::System(SystemAction::DiskUsage));
+    GET "/berth/doctor" None "Checks of the host" => |_| Ok(Action::System(SystemAction::Doctor));
+    POST "/berth/engine/stop" None "Stop the engine; containers go on" => |_| Ok(Action::System(SystemAction::Stop));
 };
 
 fn events(input: Input) -> Result<Action, BadRequest> {

@@ -29,12 +29,12 @@ pub(crate) enum VolumeAction {
 }
 
 pub(crate) const ROUTES: Table = routes! {
-    GET "/volumes" None => |input| Ok(Action::Volume(VolumeAction::List(filter(&input.query)?)));
-    POST "/volumes/create" Document => |input| Ok(Action::Volume(VolumeAction::Create(Box::new(
+    GET "/volumes" None "List volumes" => |input| Ok(Action::Volume(VolumeAction::List(filter(&input.query)?)));
+    POST "/volumes/create" Document "Create a volume" => |input| Ok(Action::Volume(VolumeAction::Create(Box::new(
         convert::volume::request(input.json_or_default()?)?))));
-    POST "/volumes/prune" None => |input| Ok(Action::Volume(VolumeAction::Prune(prune(&input.query)?)));
-    GET "/volumes/{name}" None => |input| Ok(Action::Volume(VolumeAction::Inspect { name: input.param(0) }));
-    DELETE "/volumes/{name}" None => |input| Ok(Action::Volume(VolumeAction::Remove {
+    POST "/volumes/prune" None "Remove unused volumes" => |input| Ok(Action::Volume(VolumeAction::Prune(prune(&input.query)?)));
+    GET "/volumes/{name}" None "Inspect a volume" => |input| Ok(Action::Volume(VolumeAction::Inspect { name: input.param(0) }));
+    DELETE "/volumes/{name}" None "Remove it" => |input| Ok(Action::Volume(VolumeAction::Remove {
         name: input.param(0), force: input.query.flag("force") }));
 };
 

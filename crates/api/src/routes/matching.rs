@@ -1,6 +1,6 @@
 //! Matching of a request line against the route table.
 
-use super::{Route, tables};
+use super::{Refusal, Route, refused, tables};
 use crate::input::percent_decode;
 use hyper::Method;
 
@@ -14,6 +14,8 @@ pub(crate) enum Found {
     Route(&'static Route, Vec<String>),
     /// The path is known, under other methods.
     OtherMethods(Vec<Method>),
+    /// The path is Docker's, and Berth does not do it.
+    Refused(&'static Refusal),
     /// Nothing has this path.
     Nothing,
 }
@@ -44,11 +46,16 @@ pub(crate) fn find(method: &Method, path: &str) -> (Option<Version>, Found) {
             other.push(route.method.clone());
         }
     }
-    let found = if other.is_empty() { Found::Nothing } else { Found::OtherMethods(other) };
+    let refused = || refused::ALL.iter().find(|refusal| refusal.covers(&segments));
+    let found = match refused() {
+        Some(refusal) => Found::Refused(refusal),
+        None if other.is_empty() => Found::Nothing,
+        None => Found::OtherMethods(other),
+    };
     (version, found)
 }
 
-fn match_pattern(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
+pub(super) fn match_pattern(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
     let mut wanted = pattern.split('/').filter(|part| !part.is_empty()).peekable();
     let mut given = segments;
     let mut params = Vec::new();

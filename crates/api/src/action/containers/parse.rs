@@ -16,37 +16,37 @@ use engine::{
 use std::path::PathBuf;
 
 pub(crate) const ROUTES: Table = routes! {
-    GET "/containers/json" None => list;
-    POST "/containers/create" Document => create;
-    POST "/containers/prune" None => |input| done(ContainerAction::Prune(filters::prune(&input.query)?));
-    GET "/containers/{id}/json" None => |input| done(ContainerAction::Inspect {
+    GET "/containers/json" None "List containers" => list;
+    POST "/containers/create" Document "Create a container" => create;
+    POST "/containers/prune" None "Remove stopped containers" => |input| done(ContainerAction::Prune(filters::prune(&input.query)?));
+    GET "/containers/{id}/json" None "Inspect a container" => |input| done(ContainerAction::Inspect {
         id: input.param(0), size: input.query.flag("size") });
-    GET "/containers/{id}/top" None => top;
-    GET "/containers/{id}/logs" None => logs;
-    GET "/containers/{id}/changes" None => |input| done(ContainerAction::Changes { id: input.param(0) });
-    GET "/containers/{id}/export" None => |input| done(ContainerAction::Export { id: input.param(0) });
-    GET "/containers/{id}/stats" None => stats;
-    POST "/containers/{id}/resize" None => resize;
-    POST "/containers/{id}/start" Document => |input| done(ContainerAction::Start { id: input.param(0) });
-    POST "/containers/{id}/stop" None => |input| done(ContainerAction::Stop {
+    GET "/containers/{id}/top" None "List its processes" => top;
+    GET "/containers/{id}/logs" None "Read its output" => logs;
+    GET "/containers/{id}/changes" None "What differs from its image" => |input| done(ContainerAction::Changes { id: input.param(0) });
+    GET "/containers/{id}/export" None "Its files as a tar archive" => |input| done(ContainerAction::Export { id: input.param(0) });
+    GET "/containers/{id}/stats" None "What it uses, once or as a stream" => stats;
+    POST "/containers/{id}/resize" None "Size of its terminal" => resize;
+    POST "/containers/{id}/start" Document "Start it" => |input| done(ContainerAction::Start { id: input.param(0) });
+    POST "/containers/{id}/stop" None "Stop it" => |input| done(ContainerAction::Stop {
         id: input.param(0), options: stop_options(&input.query)? });
-    POST "/containers/{id}/restart" None => |input| done(ContainerAction::Restart {
+    POST "/containers/{id}/restart" None "Restart it" => |input| done(ContainerAction::Restart {
         id: input.param(0), options: stop_options(&input.query)? });
-    POST "/containers/{id}/kill" None => kill;
-    POST "/containers/{id}/update" Document => update;
-    POST "/containers/{id}/rename" None => rename;
-    POST "/containers/{id}/pause" None => |input| done(ContainerAction::Pause { id: input.param(0) });
-    POST "/containers/{id}/unpause" None => |input| done(ContainerAction::Unpause { id: input.param(0) });
-    POST "/containers/{id}/attach" None => attach;
-    POST "/containers/{id}/wait" None => wait;
-    DELETE "/containers/{id}" None => |input| done(ContainerAction::Remove {
+    POST "/containers/{id}/kill" None "Send it a signal" => kill;
+    POST "/containers/{id}/update" Document "Change its limits or restart policy" => update;
+    POST "/containers/{id}/rename" None "Give it another name" => rename;
+    POST "/containers/{id}/pause" None "Freeze it" => |input| done(ContainerAction::Pause { id: input.param(0) });
+    POST "/containers/{id}/unpause" None "Thaw it" => |input| done(ContainerAction::Unpause { id: input.param(0) });
+    POST "/containers/{id}/attach" None "Attach to its streams" => attach;
+    POST "/containers/{id}/wait" None "Wait until it exits or is removed" => wait;
+    DELETE "/containers/{id}" None "Remove it" => |input| done(ContainerAction::Remove {
         id: input.param(0),
         options: RemoveOptions { force: input.query.flag("force"), volumes: input.query.flag("v") } });
-    HEAD "/containers/{id}/archive" None => |input| done(ContainerAction::ArchiveStat {
+    HEAD "/containers/{id}/archive" None "What a path in it is" => |input| done(ContainerAction::ArchiveStat {
         id: input.param(0), path: path(&input.query)? });
-    GET "/containers/{id}/archive" None => |input| done(ContainerAction::ArchiveGet {
+    GET "/containers/{id}/archive" None "Files of it as a tar archive" => |input| done(ContainerAction::ArchiveGet {
         id: input.param(0), path: path(&input.query)? });
-    PUT "/containers/{id}/archive" Stream => archive_put;
+    PUT "/containers/{id}/archive" Stream "Unpack a tar archive in it" => archive_put;
 };
 
 fn done(action: ContainerAction) -> Result<Action, BadRequest> {
