@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod image;
 pub(crate) mod inspect;
+pub(crate) mod legacy;
 pub(crate) mod network;
 pub(crate) mod stats;
 pub(crate) mod summary;

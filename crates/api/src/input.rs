@@ -1,8 +1,8 @@
 //! A matched request before it is parsed: path parameters, query, headers and body.
 
-use crate::error::BadRequest;
+use crate::{error::BadRequest, routes::Version};
 use bytes::Bytes;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::{HeaderMap, body::Incoming, upgrade::OnUpgrade};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -121,6 +121,9 @@ pub(crate) struct Input {
     pub(crate) payload: Payload,
     /// Present where the connection may be taken over.
     pub(crate) upgrade: Option<OnUpgrade>,
+    pub(crate) headers: HeaderMap,
+    /// The version of the API that the client speaks.
+    pub(crate) version: Version,
 }
 
 impl Input {

@@ -155,7 +155,8 @@ async fn route(engine: &Engine, request: Request<Incoming>) -> Reply {
             return failure(StatusCode::METHOD_NOT_ALLOWED, message);
         }
     };
-    let input = match read(route, params, request).await {
+    let version = version.unwrap_or(NEWEST);
+    let input = match read(route, params, version, request).await {
         Ok(input) => input,
         Err(error) => return bad_request(&error),
     };
@@ -181,17 +182,18 @@ fn version_problem(version: routes::Version) -> Option<String> {
 async fn read(
     route: &routes::Route,
     params: Vec<String>,
+    version: routes::Version,
     mut request: Request<Incoming>,
 ) -> Result<Input, BadRequest> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
-    let body = request.into_body();
+    let (head, body) = request.into_parts();
     let payload = match route.body {
         BodyKind::None => Payload::None,
         BodyKind::Stream => Payload::Stream(body),
         BodyKind::Document => Payload::Document(collect(body).await?),
     };
-    Ok(Input { params, query, payload, upgrade })
+    Ok(Input { params, query, payload, upgrade, headers: head.headers, version })
 }
 
 async fn collect(mut body: Incoming) -> Result<Bytes, BadRequest> {

@@ -42,7 +42,7 @@ mod state;
 mod system;
 mod volumes;
 
-pub use building::BuildProgress;
+pub use building::{BuildProgress, UploadedContext};
 pub use engine::{Engine, EngineConfig, OpenError};
 pub use error::{EngineError, ErrorKind, StartFailure};
 pub use feed::Feed;

@@ -70,11 +70,13 @@ pub(crate) async fn execute(engine: &Engine, action: ImageAction) -> Result<Repl
     match action {
         ImageAction::List(filter) => {
             let found = engine.images(&filter).await?;
-            Ok(reply::json(&found.iter().map(convert::image::summary).collect::<Vec<_>>()))
+            let rows = found.iter().map(|row| convert::legacy::image_row(&convert::image::summary(row)));
+            Ok(reply::json(&rows.collect::<Vec<_>>()))
         }
         ImageAction::Inspect { name } => {
             let image = engine.image(&name).await?;
-            Ok(reply::json(&convert::image::inspect(&image, &engine.store().lower_dirs(&image))))
+            let document = convert::image::inspect(&image, &engine.store().lower_dirs(&image));
+            Ok(reply::json(&convert::legacy::image(&document, &image)))
         }
         ImageAction::History { name } => {
             let rows = engine.image_history(&name).await?;

@@ -13,9 +13,9 @@ use crate::{
     server::{API_VERSION, MIN_API_VERSION},
 };
 use bollard_stubs::models::{
-    EventActor, EventMessage, EventMessageScopeEnum, EventMessageTypeEnum, PluginsInfo, SystemInfo,
-    SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum, SystemVersion, SystemVersionComponents,
-    SystemVersionPlatform,
+    EventActor, EventMessage, EventMessageScopeEnum, EventMessageTypeEnum, LocalNodeState, PluginsInfo,
+    RegistryServiceConfig, Runtime, SwarmInfo, SystemInfo, SystemInfoCgroupDriverEnum,
+    SystemInfoCgroupVersionEnum, SystemVersion, SystemVersionComponents, SystemVersionPlatform,
 };
 use engine::{
     Engine, EngineError,
@@ -23,7 +23,8 @@ use engine::{
     op::EventFilter,
 };
 use futures_util::StreamExt as _;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use time::OffsetDateTime;
 
 /// What can be asked of the engine itself.
@@ -33,7 +34,8 @@ pub(crate) enum SystemAction {
     Version,
     Info,
     Events(Box<EventQuery>),
-    DiskUsage,
+    /// Of these kinds of things; of all if none is named.
+    DiskUsage(Vec<String>),
     Doctor,
     Stop,
 }
@@ -44,7 +46,7 @@ pub(crate) const ROUTES: Table = routes! {
     GET "/version" None "Versions of the engine and the API" => |_| Ok(Action::System(SystemAction::Version));
     GET "/info" None "What the engine and its host are" => |_| Ok(Action::System(SystemAction::Info));
     GET "/events" None "What happens, as a stream" => events;
-    GET "/system/df" None "What takes space on disk" => |_| Ok(Action::System(SystemAction::DiskUsage));
+    GET "/system/df" None "What takes space on disk" => disk_usage_of;
     GET "/berth/doctor" None "Checks of the host" => |_| Ok(Action::System(SystemAction::Doctor));
     POST "/berth/engine/stop" None "Stop the engine; containers go on" => |_| Ok(Action::System(SystemAction::Stop));
 };
@@ -88,7 +90,7 @@ pub(crate) async fn execute(engine: &Engine, action: SystemAction) -> Result<Rep
             let events = engine.events(*query).await?;
             Ok(reply::json_lines(events.map(|event| message(&event))))
         }
-        SystemAction::DiskUsage => disk_usage(engine).await,
+        SystemAction::DiskUsage(kinds) => disk_usage(engine, &kinds).await,
         SystemAction::Doctor => Ok(reply::json(&engine.doctor().await?)),
         SystemAction::Stop => {
             engine.request_stop();
@@ -104,7 +106,7 @@ fn version(info: &engine::snapshot::SystemInfo) -> SystemVersion {
         components: Some(vec![SystemVersionComponents {
             name: "Engine".to_owned(),
             version: own.clone(),
-            details: None,
+            details: Some(details(&info.architecture, &info.kernel)),
         }]),
         version: Some(own),
         api_version: Some(API_VERSION.to_owned()),
@@ -114,6 +116,19 @@ fn version(info: &engine::snapshot::SystemInfo) -> SystemVersion {
         kernel_version: Some(info.kernel.clone()),
         ..SystemVersion::default()
     }
+}
+
+/// What `docker version` prints below a component.
+fn details(machine: &str, kernel: &str) -> HashMap<String, String> {
+    let pairs = [
+        ("ApiVersion", API_VERSION),
+        ("MinAPIVersion", MIN_API_VERSION),
+        ("Os", "linux"),
+        ("Arch", &go_architecture(machine)),
+        ("KernelVersion", kernel),
+        ("Experimental", "false"),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 fn go_architecture(machine: &str) -> String {
@@ -173,14 +188,23 @@ fn info(info: &engine::snapshot::SystemInfo) -> SystemInfo {
         server_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         default_runtime: Some("berth".to_owned()),
         live_restore_enabled: Some(true),
+        runtimes: Some([("berth".to_owned(), Runtime::default())].into()),
+        swarm: Some(SwarmInfo { local_node_state: Some(LocalNodeState::INACTIVE), ..SwarmInfo::default() }),
+        index_server_address: Some("https://index.docker.io/v1/".to_owned()),
+        registry_config: Some(RegistryServiceConfig::default()),
+        labels: Some(Vec::new()),
+        oom_kill_disable: Some(info.cgroup_version == 1),
+        debug: Some(false),
+        experimental_build: Some(false),
         security_options: words(&["name=seccomp,profile=builtin"]),
         warnings: Some(info.warnings.clone()),
         ..SystemInfo::default()
     }
 }
 
-fn message(event: &Event) -> EventMessage {
-    EventMessage {
+/// An event. What `docker events` read until 1.21 stands beside it still, and clients do read it.
+fn message(event: &Event) -> Value {
+    let document = EventMessage {
         typ: Some(match event.kind {
             EventKind::Container => EventMessageTypeEnum::CONTAINER,
             EventKind::Image => EventMessageTypeEnum::IMAGE,
@@ -197,22 +221,45 @@ fn message(event: &Event) -> EventMessage {
         scope: Some(EventMessageScopeEnum::LOCAL),
         time: Some(event.time.unix_timestamp()),
         time_nano: i64::try_from(event.time.unix_timestamp_nanos()).ok(),
+    };
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if matches!(event.kind, EventKind::Container | EventKind::Image) {
+        document["status"] = event.action.clone().into();
+        document["id"] = event.actor.clone().into();
+        if let Some(image) = event.attributes.get("image") {
+            document["from"] = image.clone().into();
+        }
+    }
+    document
+}
+
+fn disk_usage_of(input: Input) -> Result<Action, BadRequest> {
+    let kinds: Vec<String> = input.query.all("type").map(str::to_owned).collect();
+    match kinds.iter().find(|kind| !["container", "image", "volume", "build-cache"].contains(&kind.as_str()))
+    {
+        Some(other) => Err(BadRequest::field("type", format!("unknown object type: {other}"))),
+        None => Ok(Action::System(SystemAction::DiskUsage(kinds))),
     }
 }
 
-async fn disk_usage(engine: &Engine) -> Result<Reply, EngineError> {
+async fn disk_usage(engine: &Engine, kinds: &[String]) -> Result<Reply, EngineError> {
     let usage = engine.disk_usage().await?;
     let now = OffsetDateTime::now_utc();
     let containers: Vec<_> =
         usage.containers.iter().map(|one| convert::summary::container(one, now)).collect();
     let images: Vec<_> = usage.images.iter().map(convert::image::summary).collect();
     let volumes: Vec<_> = usage.volumes.iter().map(convert::volume::inspect).collect();
-    Ok(reply::json(&json!({
-        "LayersSize": usage.layers,
-        "Images": images,
-        "Containers": containers,
-        "Volumes": volumes,
-        "BuildCache": [],
-        "BuildCacheSize": usage.build_cache,
-    })))
+    let mut document = Map::new();
+    let mut show = |kind: &str, key: &str, value: Value| {
+        if kinds.is_empty() || kinds.iter().any(|wanted| wanted == kind) {
+            document.insert(key.to_owned(), value);
+        }
+    };
+    show("image", "LayersSize", json!(usage.layers));
+    show("image", "Images", json!(images));
+    show("container", "Containers", json!(containers));
+    show("volume", "Volumes", json!(volumes));
+    show("build-cache", "BuildCache", json!([]));
+    show("build-cache", "BuildCacheSize", json!(usage.build_cache));
+    Ok(reply::json(&document))
 }

@@ -7,9 +7,9 @@ use super::{
 use crate::{
     convert,
     error::BadRequest,
-    input::Query,
+    input::{Input, Query},
     reply::{self, Reply},
-    routes::{Table, routes},
+    routes::{Table, Version, routes},
 };
 use bollard_stubs::models::{VolumeListResponse, VolumePruneResponse};
 use engine::{
@@ -32,11 +32,20 @@ pub(crate) const ROUTES: Table = routes! {
     GET "/volumes" None "List volumes" => |input| Ok(Action::Volume(VolumeAction::List(filter(&input.query)?)));
     POST "/volumes/create" Document "Create a volume" => |input| Ok(Action::Volume(VolumeAction::Create(Box::new(
         convert::volume::request(input.json_or_default()?)?))));
-    POST "/volumes/prune" None "Remove unused volumes" => |input| Ok(Action::Volume(VolumeAction::Prune(prune(&input.query)?)));
+    POST "/volumes/prune" None "Remove unused volumes" => pruned;
     GET "/volumes/{name}" None "Inspect a volume" => |input| Ok(Action::Volume(VolumeAction::Inspect { name: input.param(0) }));
     DELETE "/volumes/{name}" None "Remove it" => |input| Ok(Action::Volume(VolumeAction::Remove {
         name: input.param(0), force: input.query.flag("force") }));
 };
+
+/// Until 1.41 named volumes were taken too.
+const ANONYMOUS_ONLY_SINCE: Version = (1, 42);
+
+fn pruned(input: Input) -> Result<Action, BadRequest> {
+    let filter = prune(&input.query)?;
+    let all = filter.all || input.version < ANONYMOUS_ONLY_SINCE;
+    Ok(Action::Volume(VolumeAction::Prune(PruneFilter { all, ..filter })))
+}
 
 fn filter(query: &Query) -> Result<VolumeFilter, BadRequest> {
     let mut filters = Filters::of(query)?;

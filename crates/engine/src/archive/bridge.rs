@@ -34,14 +34,14 @@ impl Write for FeedWriter {
 }
 
 /// Reads what a client sends; must not be used on a thread that runs async tasks.
-pub(super) struct SourceReader {
+pub(crate) struct SourceReader {
     runtime: Handle,
     source: ByteSource,
     chunk: Bytes,
 }
 
 impl SourceReader {
-    pub(super) fn new(runtime: Handle, source: ByteSource) -> Self {
+    pub(crate) fn new(runtime: Handle, source: ByteSource) -> Self {
         Self { runtime, source, chunk: Bytes::new() }
     }
 }

@@ -16,7 +16,9 @@ use crate::{
     op::{ArchiveStream, ByteSource, PathStat, PutOptions},
     records::ContainerRecord,
 };
-use bridge::{FeedWriter, SourceReader};
+pub(crate) use bridge::SourceReader;
+
+use bridge::FeedWriter;
 use container::visit::Scope;
 use failure::{extract_failed, pack_failed};
 use image::ExtractOptions;

@@ -2,6 +2,9 @@
 
 mod container;
 mod runner;
+mod upload;
+
+pub use upload::UploadedContext;
 
 use crate::{Engine, error::EngineError, feed::Feed, op::Problem};
 use ::build::{BuildError, BuildEvent, BuildRequest, BuildResult};
@@ -36,6 +39,15 @@ impl Engine {
     /// Builds an image; tells each event as it comes, and last the result or the failure. When the reader goes away the
     /// build is cancelled.
     pub async fn build(&self, request: BuildRequest) -> Result<Feed<BuildProgress>, EngineError> {
+        self.build_holding(request, ()).await
+    }
+
+    /// As [`Engine::build`], and keeps a thing (the context) until the build has ended.
+    pub async fn build_holding<T: Send + 'static>(
+        &self,
+        request: BuildRequest,
+        held: T,
+    ) -> Result<Feed<BuildProgress>, EngineError> {
         let (sender, feed) = Feed::new(WAITING);
         let (cancel, watched) = (request.cancel.clone(), sender.clone());
         let watch = tokio::spawn(async move {
@@ -49,6 +61,7 @@ impl Engine {
             if let Err(error) = done {
                 let _ = sender.blocking_send(BuildProgress::failed(&error));
             }
+            drop(held);
         });
         Ok(feed)
     }

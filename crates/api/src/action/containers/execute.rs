@@ -36,7 +36,8 @@ pub(crate) async fn execute(engine: &Engine, action: ContainerAction) -> Result<
             Ok(reply::json_with(StatusCode::CREATED, &document))
         }
         A::Inspect { id, size } => {
-            Ok(reply::json(&convert::inspect::container(&engine.inspect(&id, size).await?)))
+            let snapshot = engine.inspect(&id, size).await?;
+            Ok(reply::json(&convert::legacy::container(&convert::inspect::container(&snapshot), &snapshot)))
         }
         A::Top { id, ps_args } => {
             let table = engine.top(&id, &ps_args).await?;

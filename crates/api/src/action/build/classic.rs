@@ -1,0 +1,142 @@
+//! `POST /build`: the context is the request's body, the progress is text for a terminal.
+
+use super::{BuildAction, output::Teller};
+use crate::{
+    action::Action,
+    error::BadRequest,
+    input::{Input, Query},
+    reply::{self, Reply},
+};
+use ::build::{BuildRequest, DockerfileSource, RunNetwork};
+use engine::{Engine, EngineError};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use std::io;
+
+pub(super) fn parse(mut input: Input) -> Result<Action, BadRequest> {
+    let query = &input.query;
+    refuse(query)?;
+    let request = BuildRequest {
+        dockerfile: DockerfileSource::Path(query.get("dockerfile").unwrap_or("Dockerfile").into()),
+        target: query.owned("target"),
+        tags: query.all("t").filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+        build_args: map(query, "buildargs")?,
+        labels: map(query, "labels")?,
+        no_cache: query.flag("nocache"),
+        platform: query.owned("platform"),
+        network: network(query)?,
+        extra_hosts: extra_hosts(query)?,
+        shm_size: query.number("shmsize")?.filter(|size| *size > 0),
+        ..BuildRequest::default()
+    };
+    let (quiet, warnings) = (query.flag("q"), ignored(query));
+    let body = input.take_stream()?;
+    Ok(Action::Build(Box::new(BuildAction::Classic { request, quiet, warnings, body })))
+}
+
+fn refuse(query: &Query) -> Result<(), BadRequest> {
+    if query.get("version") == Some("2") || query.get("session").is_some() {
+        return Err(BadRequest::field(
+            "version",
+            "BuildKit builds need a session, which is not offered: build with DOCKER_BUILDKIT=0, or with `berth build`",
+        ));
+    }
+    if let Some(remote) = query.get("remote") {
+        return Err(BadRequest::field(
+            "remote",
+            format!("the context {remote:?} is not fetched: fetch it and send it, or use `berth build`"),
+        ));
+    }
+    if query.flag("squash") {
+        return Err(BadRequest::field("squash", "layers are not squashed: use a multi-stage build"));
+    }
+    Ok(())
+}
+
+/// Limits of the containers of `RUN`, which are not set.
+fn ignored(query: &Query) -> Vec<String> {
+    let limits = [
+        "memory",
+        "memswap",
+        "cpushares",
+        "cpuquota",
+        "cpuperiod",
+        "cpusetcpus",
+        "cpusetmems",
+        "cgroupparent",
+    ];
+    let given = limits.into_iter().filter(|key| query.get(key).is_some_and(|value| value != "0"));
+    given
+        .map(|key| format!("{key} does not limit RUN steps here: limit the engine's own control group"))
+        .collect()
+}
+
+/// A JSON object in a query parameter.
+fn map<T: DeserializeOwned + Default>(query: &Query, key: &'static str) -> Result<T, BadRequest> {
+    let Some(text) = query.get(key).filter(|text| *text != "null") else { return Ok(T::default()) };
+    serde_json::from_str(text).map_err(|_| BadRequest::Query { key, value: text.to_owned() })
+}
+
+fn network(query: &Query) -> Result<RunNetwork, BadRequest> {
+    match query.get("networkmode").unwrap_or_default() {
+        "" | "default" | "bridge" => Ok(RunNetwork::Default),
+        "host" => Ok(RunNetwork::Host),
+        "none" => Ok(RunNetwork::None),
+        other => Err(BadRequest::field(
+            "networkmode",
+            format!("{other:?}: RUN steps have one of the networks default, host and none"),
+        )),
+    }
+}
+
+fn extra_hosts(query: &Query) -> Result<Vec<(String, String)>, BadRequest> {
+    let hosts = query.all("extrahosts").filter(|host| !host.is_empty());
+    hosts
+        .map(|host| {
+            let (name, address) = host.split_once([':', '=']).ok_or_else(|| {
+                BadRequest::field("extrahosts", format!("{host:?} is not of the form name:address"))
+            })?;
+            Ok((name.to_owned(), address.to_owned()))
+        })
+        .collect()
+}
+
+/// Unpacks the context and builds. A client that goes away ends the build.
+pub(super) async fn execute(
+    engine: &Engine,
+    mut request: BuildRequest,
+    quiet: bool,
+    warnings: Vec<String>,
+    body: Incoming,
+) -> Result<Reply, EngineError> {
+    let chunks = BodyDataStream::new(body).map_err(io::Error::other);
+    let context = engine.upload_context(Box::pin(chunks)).await?;
+    request.context = context.path().to_owned();
+    let progress = engine.build_holding(request, context).await?;
+    let mut teller = Teller::new(quiet);
+    let first = futures_util::stream::iter(teller.warnings(&warnings));
+    let told = progress.flat_map(move |progress| futures_util::stream::iter(teller.tell(progress)));
+    Ok(reply::json_lines(first.chain(told)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_offered_is_named() {
+        let refused = |query: &str| refuse(&Query::parse(query)).unwrap_err().to_string();
+        assert!(refused("version=2&session=x").contains("DOCKER_BUILDKIT=0"));
+        assert!(refused("remote=https%3A%2F%2Fx%2Fy.git").contains("https://x/y.git"));
+        assert!(refuse(&Query::parse("version=1&remote=&q=1")).is_ok());
+    }
+
+    #[test]
+    fn hosts_are_read_in_both_forms() {
+        let hosts = extra_hosts(&Query::parse("extrahosts=a%3A10.0.0.1&extrahosts=b%3D::1")).unwrap();
+        assert_eq!(hosts, [("a".into(), "10.0.0.1".into()), ("b".into(), "::1".into())]);
+        assert!(extra_hosts(&Query::parse("extrahosts=a")).is_err());
+    }
+}

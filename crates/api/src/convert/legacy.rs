@@ -1,0 +1,107 @@
+//! Fields that newer versions of the API no longer have and that clients still read.
+//!
+//! The generated types are those of the newest description. What it has dropped since 1.24 is added here, to every
+//! version's documents: a client ignores what it does not know.
+
+use engine::snapshot::ContainerSnapshot;
+use image::Image;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// A container's document with the fields dropped since.
+pub(crate) fn container(document: &impl Serialize, snapshot: &ContainerSnapshot) -> Value {
+    let mut document = as_value(document);
+    if let Some(settings) = document.get_mut("NetworkSettings").and_then(Value::as_object_mut) {
+        add(settings, network_settings(snapshot));
+    }
+    document
+}
+
+/// The addresses in the default network, which stood beside the list of networks (until 1.51).
+fn network_settings(snapshot: &ContainerSnapshot) -> Value {
+    let place = snapshot.networks.get("bridge");
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let ipv4 = place.and_then(|place| place.ipv4);
+    let ipv6 = place.and_then(|place| place.ipv6);
+    json!({
+        "Bridge": "",
+        "HairpinMode": false,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": null,
+        "SecondaryIPv6Addresses": null,
+        "EndpointID": text(place.and_then(|place| place.endpoint_id.as_ref()).map(ToString::to_string)),
+        "Gateway": text(place.and_then(|place| place.gateway4).map(|address| address.to_string())),
+        "IPAddress": text(ipv4.map(|(address, _)| address.to_string())),
+        "IPPrefixLen": ipv4.map_or(0, |(_, length)| length),
+        "IPv6Gateway": text(place.and_then(|place| place.gateway6).map(|address| address.to_string())),
+        "GlobalIPv6Address": text(ipv6.map(|(address, _)| address.to_string())),
+        "GlobalIPv6PrefixLen": ipv6.map_or(0, |(_, length)| length),
+        "MacAddress": text(place.and_then(|place| place.mac.clone())),
+    })
+}
+
+/// An image's document with the fields dropped since: parent (until 1.50), virtual size (1.43), the configuration of the
+/// container that made it (1.44).
+pub(crate) fn image(document: &impl Serialize, image: &Image) -> Value {
+    let mut document = as_value(document);
+    let config = document.get("Config").cloned().unwrap_or(Value::Null);
+    let last = image.config.history.last().and_then(|entry| entry.created_by.clone());
+    if let Some(fields) = document.as_object_mut() {
+        let mut container = config;
+        if let (Some(config), Some(step)) = (container.as_object_mut(), last) {
+            config.insert("Cmd".to_owned(), step_command(&step));
+        }
+        add(
+            fields,
+            json!({
+                "Parent": "",
+                "VirtualSize": super::signed(image.size),
+                "Container": "",
+                "ContainerConfig": container,
+                "DockerVersion": "",
+            }),
+        );
+    }
+    document
+}
+
+/// The last step as the command of the container that made it.
+fn step_command(step: &str) -> Value {
+    match step.strip_prefix("/bin/sh -c ") {
+        Some(line) => json!(["/bin/sh", "-c", line]),
+        None => json!(["/bin/sh", "-c", format!("#(nop)  {step}")]),
+    }
+}
+
+/// A row of the list of images with the fields dropped since: the virtual size (until 1.43).
+pub(crate) fn image_row(document: &impl Serialize) -> Value {
+    let mut document = as_value(document);
+    if let Some(fields) = document.as_object_mut() {
+        let size = fields.get("Size").cloned().unwrap_or(Value::Null);
+        fields.insert("VirtualSize".to_owned(), size);
+    }
+    document
+}
+
+fn as_value(document: &impl Serialize) -> Value {
+    // The generated types have string keys only, which always encode.
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+fn add(fields: &mut Map<String, Value>, more: Value) {
+    if let Value::Object(more) = more {
+        fields.extend(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_commands_as_docker_wrote_them() {
+        assert_eq!(step_command("/bin/sh -c true"), json!(["/bin/sh", "-c", "true"]));
+        assert_eq!(step_command("CMD [\"a\"]"), json!(["/bin/sh", "-c", "#(nop)  CMD [\"a\"]"]));
+    }
+}
