@@ -39,9 +39,11 @@ pub(crate) enum BadRequest {
         /// What is wrong with it and what would be right.
         reason: String,
     },
-    /// The connection cannot be taken over.
-    #[error("this call takes over the connection: send \"Connection: Upgrade\" and \"Upgrade: tcp\"")]
-    NoUpgrade,
+    /// The request does not open a WebSocket.
+    #[error(
+        "this call opens a WebSocket: send \"Connection: Upgrade\", \"Upgrade: websocket\" and a \"Sec-WebSocket-Key\""
+    )]
+    NoWebSocket,
 }
 
 impl BadRequest {

@@ -1,19 +1,28 @@
 //! Taken-over connections: after the reply's head the connection carries a container's streams.
 
-use crate::reply::{Reply, empty};
+mod demux;
+pub(crate) mod websocket;
+
+use crate::reply::{self, Reply, empty};
+use bytes::Bytes;
 use container::detach::DetachKeys;
 use engine::EngineError;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use hyper::{
     HeaderMap, StatusCode, header,
     header::HeaderValue,
     upgrade::{OnUpgrade, Upgraded},
 };
 use hyper_util::rt::TokioIo;
-use std::io;
+use std::{future::Future, io};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, copy, split},
     net::{UnixStream, unix::OwnedWriteHalf},
 };
+use tokio_util::io::ReaderStream;
+
+/// The version of the API since which multiplexed streams have a media type of their own.
+pub(crate) const MULTIPLEXED_SINCE: crate::routes::Version = (1, 42);
 
 const INPUT_BUFFER: usize = 4096;
 
@@ -58,6 +67,20 @@ pub(crate) fn detach_keys(tty: bool, text: Option<&str>) -> Result<Option<Detach
     }
     let keys = DetachKeys::parse(text.unwrap_or_default());
     keys.map(Some).map_err(|error| EngineError::bad_parameter(error.to_string()))
+}
+
+/// The output as a reply's body, for a client that did not ask for the connection itself: it can send nothing.
+pub(crate) fn output<H, S>(framing: Framing, history: H, stream: S) -> Reply
+where
+    H: Stream<Item = Bytes> + Send + 'static,
+    S: Future<Output = Option<UnixStream>> + Send + 'static,
+{
+    let live = async move {
+        let stream = stream.await.map(ReaderStream::new);
+        Ok::<_, io::Error>(futures_util::stream::iter(stream).flatten())
+    };
+    let live = futures_util::stream::once(live).try_flatten();
+    reply::stream(framing.content_type(), history.map(Ok).chain(live))
 }
 
 /// The client's end of a taken-over connection.

@@ -5,7 +5,7 @@ mod document;
 mod matching;
 mod refused;
 
-pub(crate) use matching::{Found, Version, find};
+pub(crate) use matching::{Found, Version, find, version_of};
 pub(crate) use refused::Refusal;
 
 use crate::{action::Action, error::BadRequest, input::Input};

@@ -4,6 +4,7 @@ use crate::{
     action,
     error::{BadRequest, bad_request, failure},
     gone::{self, Pending},
+    hijack::{self, Framing},
     input::{Input, Payload, Query},
     reply::Reply,
     routes::{self, BodyKind, Found},
@@ -132,8 +133,15 @@ async fn connection(engine: Engine, stream: UnixStream) {
 }
 
 async fn answer(engine: &Engine, request: Request<Incoming>) -> Reply {
+    let version = routes::version_of(request.uri().path());
     let mut reply = route(engine, request).await;
     let headers = reply.headers_mut();
+    // Older clients know one media type for both framings.
+    if version.is_some_and(|version| version < hijack::MULTIPLEXED_SINCE)
+        && headers.get(header::CONTENT_TYPE).is_some_and(|value| value == Framing::Multiplexed.content_type())
+    {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Framing::Raw.content_type()));
+    }
     headers.insert("api-version", HeaderValue::from_static(API_VERSION));
     headers.insert("ostype", HeaderValue::from_static("linux"));
     headers.insert(header::SERVER, HeaderValue::from_static(concat!("Berth/", env!("CARGO_PKG_VERSION"))));

@@ -1,6 +1,7 @@
 //! Containers.
 
 mod archive;
+mod attach;
 mod execute;
 mod filters;
 mod logs;
@@ -17,7 +18,7 @@ use engine::{
     },
     spec::{ContainerName, ContainerSpec, Signal},
 };
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::{body::Incoming, header::HeaderValue, upgrade::OnUpgrade};
 use std::path::PathBuf;
 
 /// What can be asked of containers. `id` is an id, a prefix of one, or a name.
@@ -89,7 +90,10 @@ pub(crate) enum ContainerAction {
         logs: bool,
         stream: bool,
         detach_keys: Option<String>,
-        upgrade: OnUpgrade,
+        /// Absent if the client wants the output as the reply's body.
+        upgrade: Option<OnUpgrade>,
+        /// The key of a WebSocket's client.
+        websocket: Option<HeaderValue>,
     },
     Wait {
         id: String,

@@ -11,12 +11,13 @@ use crate::{
 use bollard_stubs::models::{ExecInspectResponse, ProcessConfig};
 use engine::{
     Engine, EngineError,
-    op::{ExecSpec, ExecStart},
+    op::{Attachment, ExecSpec, ExecStart},
     snapshot::ExecSnapshot,
 };
 use hyper::{StatusCode, upgrade::OnUpgrade};
 use serde::Deserialize;
 use std::path::PathBuf;
+use tokio::{io::AsyncWriteExt as _, net::UnixStream};
 
 /// What can be asked about executed commands.
 #[derive(Debug)]
@@ -92,9 +93,6 @@ fn create(input: Input) -> Result<Action, BadRequest> {
 
 fn start(input: Input) -> Result<Action, BadRequest> {
     let body: StartBody = input.json_or_default()?;
-    if !body.detach && input.upgrade.is_none() {
-        return Err(BadRequest::NoUpgrade);
-    }
     let start = ExecStart { detach: body.detach, console_size: console_size(body.console_size) };
     Ok(Action::Exec(ExecAction::Start { id: input.param(0), start, upgrade: input.upgrade }))
 }
@@ -123,12 +121,21 @@ async fn run(
     let spec = engine.exec_inspect(id).await?.spec;
     let keys = hijack::detach_keys(spec.tty, spec.detach_keys.as_deref())?;
     let attachment = engine.exec_start(id, start).await?;
-    let (Some(upgrade), Some(attachment)) = (upgrade, attachment) else {
-        return Ok(reply::empty(StatusCode::OK));
-    };
+    let Some(attachment) = attachment else { return Ok(reply::empty(StatusCode::OK)) };
     let framing = Framing::of(spec.tty);
+    let Some(upgrade) = upgrade else {
+        return Ok(hijack::output(framing, futures_util::stream::empty(), without_input(attachment)));
+    };
     tokio::spawn(hijack::take_over(upgrade, framing, keys, async move |_| Ok(attachment.connect().await)));
     Ok(hijack::switching(framing))
+}
+
+/// The stream of a command whose client can send nothing: its input has ended.
+async fn without_input(attachment: Attachment) -> Option<UnixStream> {
+    let mut stream = attachment.connect().await?;
+    // A command that is over already needs to hear of no end.
+    let _ = stream.shutdown().await;
+    Some(stream)
 }
 
 fn inspect(exec: &ExecSnapshot) -> ExecInspectResponse {

@@ -33,6 +33,11 @@ pub(crate) fn split_version(path: &str) -> (Option<Version>, &str) {
     }
 }
 
+/// The version that a path begins with.
+pub(crate) fn version_of(path: &str) -> Option<Version> {
+    split_version(path).0
+}
+
 /// Finds the route of a request line. The version prefix is taken off and returned.
 pub(crate) fn find(method: &Method, path: &str) -> (Option<Version>, Found) {
     let (version, path) = split_version(path);

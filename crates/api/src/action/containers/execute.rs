@@ -1,9 +1,8 @@
 //! Execution of what is asked of containers.
 
-use super::{ContainerAction, archive, logs};
+use super::{ContainerAction, archive, attach, logs};
 use crate::{
     convert,
-    hijack::{self, Framing},
     reply::{self, Reply},
 };
 use bollard_stubs::models::{
@@ -12,13 +11,12 @@ use bollard_stubs::models::{
 };
 use engine::{
     Engine, EngineError,
-    op::{AttachOptions, Change, ChangeKind, Exit, LogQuery, WaitCondition},
+    op::{Change, ChangeKind, Exit, WaitCondition},
     snapshot::StatsSample,
 };
 use futures_util::StreamExt as _;
-use hyper::{StatusCode, upgrade::OnUpgrade};
+use hyper::StatusCode;
 use time::OffsetDateTime;
-use tokio::io::AsyncWriteExt as _;
 
 pub(crate) async fn execute(engine: &Engine, action: ContainerAction) -> Result<Reply, EngineError> {
     use ContainerAction as A;
@@ -61,9 +59,13 @@ pub(crate) async fn execute(engine: &Engine, action: ContainerAction) -> Result<
         A::Rename { id, name } => done(engine.rename(&id, name).await, StatusCode::NO_CONTENT),
         A::Pause { id } => done(engine.pause(&id).await, StatusCode::NO_CONTENT),
         A::Unpause { id } => done(engine.unpause(&id).await, StatusCode::NO_CONTENT),
-        A::Attach { id, options, logs, stream, detach_keys, upgrade } => {
-            let wanted = Attach { options, logs, stream, detach_keys };
-            attach(engine, &id, wanted, upgrade).await
+        A::Attach { id, options, logs, stream, detach_keys, upgrade, websocket } => {
+            attach::attach(
+                engine,
+                &id,
+                attach::Wanted { options, logs, stream, detach_keys, upgrade, websocket },
+            )
+            .await
         }
         A::Wait { id, condition } => wait(engine, &id, condition).await,
         A::Remove { id, options } => done(engine.remove(&id, options).await, StatusCode::NO_CONTENT),
@@ -133,41 +135,4 @@ async fn wait(engine: &Engine, id: &str, condition: WaitCondition) -> Result<Rep
         }
     });
     Ok(reply::json_lines(answer))
-}
-
-struct Attach {
-    options: AttachOptions,
-    logs: bool,
-    stream: bool,
-    detach_keys: Option<String>,
-}
-
-async fn attach(engine: &Engine, id: &str, wanted: Attach, upgrade: OnUpgrade) -> Result<Reply, EngineError> {
-    let tty = engine.inspect(id, false).await?.spec.streams.tty;
-    let keys = hijack::detach_keys(tty, wanted.detach_keys.as_deref())?;
-    let history = match wanted.logs {
-        true => Some(engine.logs(id, history(wanted.options)).await?),
-        false => None,
-    };
-    let attachment = match wanted.stream {
-        true => Some(engine.attach(id, wanted.options).await?),
-        false => None,
-    };
-    let framing = Framing::of(tty);
-    tokio::spawn(hijack::take_over(upgrade, framing, keys, async move |client| {
-        if let Some(mut lines) = history {
-            while let Some(line) = lines.next().await {
-                client.write_all(&logs::frame(&line, framing, false)).await?;
-            }
-        }
-        Ok(match attachment {
-            Some(attachment) => attachment.connect().await,
-            None => None,
-        })
-    }));
-    Ok(hijack::switching(framing))
-}
-
-fn history(options: AttachOptions) -> LogQuery {
-    LogQuery { stdout: options.stdout, stderr: options.stderr, ..LogQuery::default() }
 }

@@ -13,6 +13,7 @@ use engine::{
     op::{AttachOptions, LogQuery, PutOptions, RemoveOptions, StopOptions, UpdateRequest, WaitCondition},
     spec::{ContainerName, Signal},
 };
+use hyper::{header, header::HeaderValue};
 use std::path::PathBuf;
 
 pub(crate) const ROUTES: Table = routes! {
@@ -38,6 +39,7 @@ pub(crate) const ROUTES: Table = routes! {
     POST "/containers/{id}/pause" None "Freeze it" => |input| done(ContainerAction::Pause { id: input.param(0) });
     POST "/containers/{id}/unpause" None "Thaw it" => |input| done(ContainerAction::Unpause { id: input.param(0) });
     POST "/containers/{id}/attach" None "Attach to its streams" => attach;
+    GET "/containers/{id}/attach/ws" None "Attach over a WebSocket" => attach_websocket;
     POST "/containers/{id}/wait" None "Wait until it exits or is removed" => wait;
     DELETE "/containers/{id}" None "Remove it" => |input| done(ContainerAction::Remove {
         id: input.param(0),
@@ -145,6 +147,18 @@ fn rename(input: Input) -> Result<Action, BadRequest> {
 }
 
 fn attach(input: Input) -> Result<Action, BadRequest> {
+    attach_over(input, None)
+}
+
+fn attach_websocket(input: Input) -> Result<Action, BadRequest> {
+    let key = input.headers.get(header::SEC_WEBSOCKET_KEY).cloned().ok_or(BadRequest::NoWebSocket)?;
+    match input.upgrade {
+        Some(_) => attach_over(input, Some(key)),
+        None => Err(BadRequest::NoWebSocket),
+    }
+}
+
+fn attach_over(input: Input, websocket: Option<HeaderValue>) -> Result<Action, BadRequest> {
     let query = &input.query;
     done(ContainerAction::Attach {
         id: input.param(0),
@@ -156,7 +170,8 @@ fn attach(input: Input) -> Result<Action, BadRequest> {
         logs: query.flag("logs"),
         stream: query.flag("stream"),
         detach_keys: query.owned("detachKeys"),
-        upgrade: input.upgrade.ok_or(BadRequest::NoUpgrade)?,
+        upgrade: input.upgrade,
+        websocket,
     })
 }
 
