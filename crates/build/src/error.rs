@@ -170,6 +170,16 @@ pub enum StepError {
     /// A trigger of the base image.
     #[error("the base image's ONBUILD trigger is not valid: {0}")]
     Trigger(Box<ParseError>),
+    /// A secret or an agent that the step cannot do without.
+    #[error("the {what} {id:?} is required and was not given; give it with {flag}{id}")]
+    NotGiven {
+        /// What it is.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// The beginning of the option that gives it.
+        flag: &'static str,
+    },
     /// Something of the language that this version does not do.
     #[error("{0} is not supported")]
     Unsupported(&'static str),

@@ -44,5 +44,5 @@ pub use request::{
     BuildRequest, CacheExport, CacheLocation, Cancel, DockerfileSource, NamedContext, Output, OutputKind,
     RunNetwork,
 };
-pub use runner::{RunExit, RunMount, RunStep, Runner, RunnerError};
+pub use runner::{Access, RunExit, RunMount, RunStep, Runner, RunnerError};
 pub use secret::Secret;

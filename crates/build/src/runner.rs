@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::event::Stream;
 use crate::request::{Cancel, RunNetwork};
+use crate::secret::Secret;
 
 /// Runs the commands of `RUN` steps. The engine implements it with real containers.
 ///
@@ -35,6 +36,8 @@ pub struct RunStep {
     pub argv: Vec<String>,
     /// `NAME=value` entries, complete (nothing is added but `HOME` and `PATH` when absent).
     pub env: Vec<String>,
+    /// Further variables whose values must be shown nowhere; they go before those of [`RunStep::env`].
+    pub secret_env: Vec<(String, Secret)>,
     /// Absolute directory inside the image; it exists.
     pub cwd: String,
     /// `user[:group]` by name or number, looked up in the image's files; root if absent.
@@ -70,6 +73,47 @@ pub enum RunMount {
         /// Limit in bytes.
         size: Option<u64>,
     },
+    /// A read-only file with a secret in it. It must be on no disk.
+    Secret {
+        /// What it holds.
+        content: Secret,
+        /// Absolute path inside.
+        target: String,
+        /// Its permissions.
+        access: Access,
+    },
+    /// A socket that leads to an agent of the host.
+    Agent {
+        /// The agent's socket on the host.
+        socket: PathBuf,
+        /// Absolute path inside.
+        target: String,
+        /// Its permissions.
+        access: Access,
+    },
+}
+
+impl RunMount {
+    /// Where it is, inside.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Bind { target, .. }
+            | Self::Tmpfs { target, .. }
+            | Self::Secret { target, .. }
+            | Self::Agent { target, .. } => target,
+        }
+    }
+}
+
+/// Owner and permission bits of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
 }
 
 /// How a command ended.

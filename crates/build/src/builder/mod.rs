@@ -1,5 +1,6 @@
 //! From a request to an image in the store.
 
+mod cache_mount;
 mod copy;
 mod images;
 mod layer;

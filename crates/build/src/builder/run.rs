@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::layer::{self, Upper, scratch_error};
-use super::mounts::{self, Prepared};
+use super::mounts::{self, Mounts, Prepared};
 use super::output::Output;
 use super::report::Step;
 use super::stage::{Outcome, StageBuilder, failed};
@@ -60,13 +60,10 @@ fn make(
     let fail = |source| failed(at, source);
     let upper = layer::begin(session, base).map_err(fail)?;
     let mut mounts = mounts::make(builder, prepared, &upper).map_err(fail)?;
-    let mounted = std::mem::take(&mut mounts.mounts);
-    let request = request(builder, run, script, &upper, mounted).map_err(fail)?;
+    let request = request(builder, run, script, &upper, &mut mounts).map_err(fail)?;
     execute(builder, &request, step, at)?;
     drop(mounts);
-    let targets = request.mounts.iter().map(|mount| match mount {
-        RunMount::Bind { target, .. } | RunMount::Tmpfs { target, .. } => target.as_str(),
-    });
+    let targets = request.mounts.iter().map(RunMount::target);
     stubs::remove(base, &request.upper_dir, targets)
         .map_err(|source| fail(scratch_error("tidy up", &request.upper_dir, source)))?;
     layer::commit(session, &upper, key).map_err(fail)
@@ -121,17 +118,24 @@ fn request(
     run: &Run,
     script: &Script,
     upper: &Upper,
-    mut mounts: Vec<RunMount>,
+    made: &mut Mounts,
 ) -> Result<RunStep, StepError> {
     let (session, state) = (builder.session, &builder.state);
     let config = &state.image.config;
+    let mut mounts = std::mem::take(&mut made.mounts);
     mounts.extend(script.file.as_ref().map(|file| script_mount(upper, file)).transpose()?);
     Ok(RunStep {
         lower_dirs: session.lower_dirs(&state.layers),
         upper_dir: upper.path(),
         work_dir: upper.aside("work")?,
         argv: script.argv.clone(),
-        env: state.proxies(session.given()).into_iter().chain(state.run_env()).collect(),
+        env: state
+            .proxies(session.given())
+            .into_iter()
+            .chain(std::mem::take(&mut made.env))
+            .chain(state.run_env())
+            .collect(),
+        secret_env: std::mem::take(&mut made.secret_env),
         cwd: if config.working_dir.is_empty() { "/".to_owned() } else { config.working_dir.clone() },
         user: Some(config.user.clone()).filter(|user| !user.is_empty()),
         network: run.network.unwrap_or(session.request.network),

@@ -1,5 +1,6 @@
 //! The container of one command of a build.
 
+use super::{agent::AgentProxy, mounts};
 use crate::{
     Engine,
     containers::{fresh_dir, layers_below},
@@ -9,14 +10,14 @@ use crate::{
     networking::Plugged,
     oci::{
         config::{self, Inputs, NamespaceChoice, Namespaces},
-        mounts::{ReadyMount, ReadySource},
+        mounts::ReadyMount,
     },
     records::ContainerRecord,
     snapshot::ResolvedProcess,
-    spec::{ContainerSpec, ExtraHost, HostAddress, NetworkMode, TmpfsMount},
+    spec::{ContainerSpec, ExtraHost, HostAddress, NetworkMode},
 };
 use beneath::{Accounts, Identity};
-use build::{Cancel, RunMount, RunNetwork, RunStep};
+use build::{Cancel, RunNetwork, RunStep, Secret};
 use container::{
     client::{ClientError, ShimClient, spawn},
     protocol::{
@@ -31,6 +32,7 @@ use std::{
     io::{BufRead, BufReader, ErrorKind, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 use time::OffsetDateTime;
@@ -52,6 +54,8 @@ pub(super) struct StepContainer<'a> {
     /// Held until the end: the network goes with it.
     plugged: Option<Plugged>,
     control: Option<ShimClient>,
+    /// Sockets that lead to agents of the host; they end with the container.
+    agents: Mutex<Vec<AgentProxy>>,
 }
 
 impl<'a> StepContainer<'a> {
@@ -63,7 +67,7 @@ impl<'a> StepContainer<'a> {
     ) -> Result<Self, EngineError> {
         let record = record(engine, step)?;
         let plugged = engine.plug_in(&record, runtime)?;
-        let mut made = Self { engine, record, plugged: None, control: None };
+        let mut made = Self { engine, record, plugged: None, control: None, agents: Mutex::default() };
         let config = made.shim_config(step, &plugged)?;
         made.plugged = Some(plugged);
         let mut control =
@@ -168,9 +172,24 @@ impl<'a> StepContainer<'a> {
         })
     }
 
+    /// The step's mounts; secrets and sockets are made in the run directory, which is in memory.
+    fn ready_mounts(&self, step: &RunStep, run_dir: &Path) -> Result<Vec<ReadyMount>, EngineError> {
+        let ready = |(number, mount)| {
+            let (ready, agent) = mounts::ready(mount, run_dir, number)?;
+            self.agents.lock().unwrap_or_else(PoisonError::into_inner).extend(agent);
+            Ok(ready)
+        };
+        step.mounts.iter().enumerate().map(ready).collect()
+    }
+
     fn oci_spec(&self, step: &RunStep, plugged: &Plugged, run_dir: &Path) -> Result<Spec, EngineError> {
         let (engine, record) = (self.engine, &self.record);
         let network = &record.spec.network;
+        let mut process = record.process.clone();
+        for (name, variable) in secret_env(step)? {
+            process.env.retain(|own| own.split_once('=').is_none_or(|(own, _)| own != name));
+            process.env.push(variable);
+        }
         let files = files::write(
             run_dir,
             &EtcContent {
@@ -181,10 +200,10 @@ impl<'a> StepContainer<'a> {
                 resolv_conf: files::resolv_conf(plugged.embedded_dns, network),
             },
         )?;
-        let mounts: Vec<ReadyMount> = step.mounts.iter().map(ready_mount).collect();
+        let mounts = self.ready_mounts(step, run_dir)?;
         Ok(config::config(&Inputs {
             spec: &record.spec,
-            process: &record.process,
+            process: &process,
             identity: &identity(step)?,
             hostname: &record.hostname,
             rootfs: &run_dir.join("rootfs"),
@@ -205,6 +224,15 @@ impl<'a> StepContainer<'a> {
             block_device: &|_| None,
         })?)
     }
+}
+
+/// The variables that hold secrets, by name.
+fn secret_env(step: &RunStep) -> Result<Vec<(String, String)>, EngineError> {
+    let variable = |(name, value): &(String, Secret)| match std::str::from_utf8(value.reveal()) {
+        Ok(value) if !value.contains('\0') => Ok((name.clone(), format!("{name}={value}"))),
+        _ => Err(EngineError::bad_parameter(format!("the secret for the variable {name} is not text"))),
+    };
+    step.secret_env.iter().map(variable).collect()
 }
 
 impl Drop for StepContainer<'_> {
@@ -255,21 +283,6 @@ fn extra_host((name, address): &(String, String)) -> Result<ExtraHost, EngineErr
         })?),
     };
     Ok(ExtraHost { name: name.clone(), address })
-}
-
-fn ready_mount(mount: &RunMount) -> ReadyMount {
-    match mount {
-        RunMount::Bind { source, target, read_only } => ReadyMount {
-            target: PathBuf::from(target),
-            read_only: *read_only,
-            source: ReadySource::Path { path: source.clone(), propagation: None, recursive: true },
-        },
-        RunMount::Tmpfs { target, size } => ReadyMount {
-            target: PathBuf::from(target),
-            read_only: false,
-            source: ReadySource::Tmpfs(TmpfsMount { size: *size, ..TmpfsMount::default() }),
-        },
-    }
 }
 
 /// The user by the files of the layers below.

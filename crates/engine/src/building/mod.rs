@@ -1,6 +1,8 @@
 //! Building images: the builder with containers of this engine.
 
+mod agent;
 mod container;
+mod mounts;
 mod runner;
 mod upload;
 
