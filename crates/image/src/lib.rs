@@ -7,20 +7,23 @@
 
 mod archive;
 mod bootstrap;
+mod bundle;
 mod config;
 mod digest;
+pub mod manifest;
 mod reference;
 mod store;
 mod view;
 
 pub use archive::{ExtractError, ExtractOptions, Extracted, Limits, PackError, extract, pack};
 pub use bootstrap::{BootstrapError, BootstrapOptions, Variant, bootstrap};
+pub use bundle::{LoadError, LoadEvent, Loaded, SaveError};
 pub use config::{ContainerConfig, Empty, Healthcheck, HistoryEntry, ImageConfig, RootFs};
 pub use digest::{Digest, DigestError, ImageId, LayerId};
 pub use reference::{Reference, ReferenceError};
 pub use store::{
-    BlobRef, CommitError, CommitOptions, HistoryRow, Image, ImportError, ImportOptions, Layer, Lease,
-    OpenError, Problem, PruneReport, PutImageError, RemoveError, Removed, ResolveError, Scratch, Store,
-    StoreError, Usage,
+    BlobRef, CommitError, CommitOptions, Foreign, HistoryRow, Image, ImageManifest, ImportError,
+    ImportOptions, Layer, Lease, OpenError, Problem, PruneReport, PutImageError, RemoveError, Removed,
+    ResolveError, Scratch, Store, StoreError, Usage,
 };
 pub use view::{Node, NodeKind, View, ViewError};

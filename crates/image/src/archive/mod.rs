@@ -23,12 +23,16 @@ mod writer;
 mod xattr;
 
 pub(crate) use dirs::timestamps;
-pub(crate) use entry::Time;
+pub(crate) use entry::{Entry, Kind, Time};
 pub use error::{ExtractError, Limits, PackError};
 pub(crate) use extract::extract_layer;
 pub use extract::{ExtractOptions, Extracted, extract};
+pub(crate) use header::Header;
 pub use pack::pack;
 pub(crate) use pack::{Packed, pack_layer};
+pub(crate) use path::components;
+pub(crate) use reader::Reader;
 pub(crate) use remove::remove_tree;
 pub(crate) use source::{Chunks, Streamed, Wanted, inflate};
+pub(crate) use writer::Writer;
 pub(crate) use xattr::{is_opaque, is_whiteout, read as read_xattrs, write as write_xattrs};

@@ -3,7 +3,7 @@
 //! Assumptions: none about the stream. Memory is bounded: long names and PAX records by [`MAX_RECORDS`], sparse maps by
 //! their number of segments, data is handed on in pieces.
 
-use std::io::{BufRead, ErrorKind};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 use super::entry::{Entry, Kind, Time};
 use super::error::{ExtractError, Limits};
@@ -78,6 +78,16 @@ impl<R: BufRead> Reader<R> {
             }
         }
         Ok(())
+    }
+
+    /// Bytes of the current member's data that were not taken yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// The rest of the current member's data as a reader; a sparse member's holes are missing.
+    pub(crate) fn member_data(&mut self) -> MemberData<'_, R> {
+        MemberData { reader: self }
     }
 
     /// Takes in what only describes the next member; false when the header is a member's own.
@@ -317,6 +327,31 @@ impl<R: BufRead> Reader<R> {
 
     fn malformed(&self, reason: impl Into<String>) -> ExtractError {
         ExtractError::Format { offset: self.offset, reason: reason.into() }
+    }
+}
+
+/// The data of one member of an archive, as a reader.
+pub(crate) struct MemberData<'a, R> {
+    reader: &'a mut Reader<R>,
+}
+
+impl<R: BufRead> Read for MemberData<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        let want = (buffer.len() as u64).min(self.reader.left);
+        if want == 0 {
+            return Ok(0);
+        }
+        let piece = self.reader.piece(want, &mut |bytes| {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            filled = bytes.len();
+            Ok(())
+        });
+        match piece {
+            Ok(_) => Ok(filled),
+            Err(ExtractError::Read(error)) => Err(error),
+            Err(other) => Err(io::Error::new(ErrorKind::InvalidData, other)),
+        }
     }
 }
 

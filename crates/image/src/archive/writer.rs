@@ -74,6 +74,22 @@ impl<'w> Writer<'w> {
         self.pad(size).map_err(DataError::Write)
     }
 
+    /// Writes a member whose data `produce` writes. A `produce` that writes more or less than the entry's size is an error.
+    pub(crate) fn member<E: From<io::Error>>(
+        &mut self,
+        entry: &Entry,
+        produce: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.header(entry)?;
+        let mut data = Data { writer: self, left: entry.size };
+        produce(&mut data)?;
+        if data.left > 0 {
+            let text = format!("{}: {} bytes of its data are missing", entry.name(), data.left);
+            return Err(io::Error::other(text).into());
+        }
+        Ok(self.pad(entry.size)?)
+    }
+
     /// Writes the end marker; the stream's digest and length in bytes.
     pub(crate) fn finish(mut self) -> io::Result<(Digest, u64)> {
         self.bytes(&[0; 2 * BLOCK])?;
@@ -110,6 +126,24 @@ impl<'w> Writer<'w> {
         }
         self.flushed += self.filled as u64;
         self.filled = 0;
+        Ok(())
+    }
+}
+
+/// The place of a member's data.
+struct Data<'a, 'w> {
+    writer: &'a mut Writer<'w>,
+    left: u64,
+}
+
+impl Write for Data<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or_else(|| io::Error::other("a member is longer than its header says"))?;
+        self.writer.bytes(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

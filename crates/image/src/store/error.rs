@@ -178,6 +178,9 @@ pub enum CommitError {
 /// Why an image was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutImageError {
+    /// The configuration is not one.
+    #[error("the image configuration does not parse")]
+    Config(#[source] serde_json::Error),
     /// The configuration's history does not fit the layers.
     #[error("the image configuration's history names {history} layers, but the image has {layers}")]
     History {

@@ -24,7 +24,7 @@ impl Store {
     pub fn resolve(&self, name: &str) -> Result<Arc<Image>, ResolveError> {
         let index = self.inner.index()?;
         let id = find(&index, name)?.id;
-        Ok(self.load(&index, &id)?)
+        Ok(self.indexed(&index, &id)?)
     }
 
     /// The image of an id.
@@ -33,7 +33,7 @@ impl Store {
         if !index.images.contains_key(id) {
             return Err(ResolveError::NotFound { name: id.to_string() });
         }
-        Ok(self.load(&index, id)?)
+        Ok(self.indexed(&index, id)?)
     }
 
     /// Every image, newest first. Those whose files are broken are left out; [`Store::broken`] tells them.
@@ -79,21 +79,13 @@ impl Store {
         references: &[Reference],
     ) -> Result<Arc<Image>, PutImageError> {
         check_history(&config, layers)?;
-        if let Some(reference) = references.iter().find(|reference| reference.digest().is_some()) {
-            return Err(PutImageError::DigestReference { reference: reference.to_string() });
-        }
-        let size = self.inner.total_size(layers)?;
         config.rootfs.diff_ids = layers.to_vec();
         let content = to_json(&config, &self.inner.index_path())?;
-        let id = ImageId::from(self.put_blob(lease, &content)?);
-        self.inner.lock()?.update(|index| {
-            let fresh = ImageRecord { layers: layers.to_vec(), size, ..ImageRecord::default() };
-            index.images.entry(id).or_insert(fresh);
-            index.references.extend(references.iter().map(|reference| (reference.to_string(), id)));
-            Ok::<_, StoreError>(())
-        })?;
-        self.sync_soon();
-        Ok(self.load(&self.inner.index()?, &id)?)
+        self.record_image(lease, &content, layers, references, ImageRecord::default())
+    }
+
+    pub(super) fn load_image(&self, id: &ImageId) -> Result<Arc<Image>, StoreError> {
+        self.indexed(&self.inner.index()?, id)
     }
 
     /// The steps that made an image, newest first.
@@ -113,7 +105,7 @@ impl Store {
         let index = self.inner.index()?;
         let (mut images, mut broken) = (Vec::new(), Vec::new());
         for id in index.images.keys() {
-            match self.load(&index, id) {
+            match self.indexed(&index, id) {
                 Ok(image) => images.push(image),
                 Err(error) => broken.push(Problem { images: vec![*id], error }),
             }
@@ -124,7 +116,7 @@ impl Store {
 
 impl Store {
     /// The image of an id in the index; from memory while its configuration's file stays the same.
-    fn load(&self, index: &Arc<Index>, id: &ImageId) -> Result<Arc<Image>, StoreError> {
+    fn indexed(&self, index: &Arc<Index>, id: &ImageId) -> Result<Arc<Image>, StoreError> {
         let path = self.inner.blob_path(id.digest());
         let stamp = Stamp::of(&path)?.ok_or(StoreError::MissingBlob { digest: *id.digest() })?;
         let cached = self.inner.cache()?.image(index, id, stamp);
@@ -163,7 +155,7 @@ impl Inner {
         self.layer(layer)?.map(|layer| layer.size).ok_or(StoreError::MissingLayer { layer: *layer })
     }
 
-    fn total_size(&self, layers: &[LayerId]) -> Result<u64, StoreError> {
+    pub(super) fn total_size(&self, layers: &[LayerId]) -> Result<u64, StoreError> {
         layers.iter().map(|layer| self.size_of(layer)).sum()
     }
 }

@@ -99,6 +99,19 @@ impl Store {
         self.inner.layer(id)
     }
 
+    /// Every layer, whether an image has it or not; unreadable records are left out.
+    pub fn layers(&self) -> Result<Vec<Layer>, StoreError> {
+        let dir = self.inner.layers_dir();
+        let failed = |source| StoreError::io("read", &dir, source);
+        let mut layers = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let id = name.to_str().and_then(|name| self.inner.record_id(name.strip_suffix(".json")?));
+            layers.extend(id.and_then(|id| self.inner.layer(&id).ok().flatten()));
+        }
+        Ok(layers)
+    }
+
     /// Where a layer is unpacked (whether or not it is there).
     pub fn layer_path(&self, id: &LayerId) -> PathBuf {
         self.inner.layer_path(id)

@@ -23,6 +23,7 @@ use time::OffsetDateTime;
 use crate::archive::Limits;
 use crate::{Digest, HistoryEntry, ImageConfig, ImageId, LayerId, Reference};
 
+mod adopt;
 mod blobs;
 mod collect;
 mod durable;
@@ -38,6 +39,7 @@ mod scratch;
 mod session;
 mod verify;
 
+pub use adopt::{Foreign, ImageManifest};
 pub use error::{
     CommitError, ImportError, OpenError, Problem, PutImageError, RemoveError, ResolveError, StoreError,
 };

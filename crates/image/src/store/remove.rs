@@ -29,6 +29,20 @@ impl Store {
         Ok(removed)
     }
 
+    /// Removes those of the given layers that no image and no lease needs, with their blobs; for what was made for an image
+    /// that did not come to be.
+    pub fn discard(&self, layers: &[LayerId]) -> Result<(), StoreError> {
+        if layers.is_empty() {
+            return Ok(());
+        }
+        let locked = self.inner.lock()?;
+        let garbage = Garbage { layers: layers.iter().copied().collect(), ..Garbage::default() };
+        let freed = locked.collect(garbage, &|_| false)?;
+        drop(locked);
+        freed.finish();
+        Ok(())
+    }
+
     /// Removes images without a name (all unused ones if `all`), then layers and blobs nothing refers to; `keep` says
     /// which layers are to stay although no image has them.
     pub fn prune(
