@@ -35,7 +35,7 @@ mod suggest;
 mod transfer;
 mod tree;
 
-pub use builder::build;
+pub use builder::{ChangeError, apply_changes, build};
 pub use cache::Cache;
 pub use error::{BuildError, Excerpt, StepError};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};

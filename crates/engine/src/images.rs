@@ -16,6 +16,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
+use time::OffsetDateTime;
 
 impl Engine {
     /// What a failed look-up of an image means to a client.
@@ -59,7 +60,9 @@ impl Engine {
         ImageSummary {
             references: image.references.iter().map(Reference::familiar).collect(),
             created: image.created,
+            repo_digests: image.repo_digests.iter().map(Reference::familiar).collect(),
             size: image.size,
+            shared_size: None,
             labels: image.config.config.labels.clone(),
             containers,
             id,
@@ -117,15 +120,33 @@ impl Engine {
 
     /// Removes images that no container uses and that have no name, or with `all` those with one too.
     pub async fn prune_images(&self, filter: &PruneFilter) -> Result<(Vec<ImageRemoval>, u64), EngineError> {
-        let all = filter.all;
+        let filter = filter.clone();
         self.blocking(move |engine| {
             let cached = engine.cached_layers();
-            let report =
-                engine.store().prune(all, &|id| engine.usage(id), &|layer: &LayerId| cached.contains(layer));
-            let report = report.map_err(EngineError::store)?;
+            let taken = engine.prunable(&filter)?;
+            let usage = |id: &ImageId| match &taken {
+                Some(taken) if !taken.contains(id) => Usage::Stopped(String::new()),
+                _ => engine.usage(id),
+            };
+            let keep = |layer: &LayerId| cached.contains(layer);
+            let report = engine.store().prune(filter.all, &usage, &keep).map_err(EngineError::store)?;
             Ok((removals(report.removed), report.freed))
         })
         .await
+    }
+
+    /// The images a filter takes; none when it takes all.
+    fn prunable(&self, filter: &PruneFilter) -> Result<Option<HashSet<ImageId>>, EngineError> {
+        if filter.until.is_none() && filter.labels.is_empty() && filter.without_labels.is_empty() {
+            return Ok(None);
+        }
+        let images = self.store().list().map_err(EngineError::store)?;
+        let taken = images.iter().filter(|image| {
+            // One without a date counts as old.
+            let created = image.created.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            filter.takes(&image.config.config.labels, created)
+        });
+        Ok(Some(taken.map(|image| image.id).collect()))
     }
 
     /// Whether a container uses an image.
@@ -144,7 +165,7 @@ impl Engine {
     }
 
     /// Layers that only the build cache refers to. What cannot be read of the cache is made again by later builds.
-    fn cached_layers(&self) -> HashSet<LayerId> {
+    pub(crate) fn cached_layers(&self) -> HashSet<LayerId> {
         build::Cache::of(self.store()).layers().unwrap_or_default()
     }
 

@@ -40,6 +40,7 @@ pub mod snapshot;
 pub mod spec;
 mod state;
 mod system;
+mod transfer;
 mod volumes;
 
 pub use building::{BuildProgress, UploadedContext};

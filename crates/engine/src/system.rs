@@ -5,9 +5,14 @@ use crate::{
     error::EngineError,
     op::ContainerFilter,
     records::Phase,
-    snapshot::{DiskUsage, SystemInfo},
+    snapshot::{DiskUsage, ImageSummary, SystemInfo},
 };
-use std::fs;
+use image::{Image, LayerId, Store, StoreError};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    sync::Arc,
+};
 
 impl Engine {
     /// What the engine and its host are.
@@ -59,10 +64,8 @@ impl Engine {
         let containers = self.containers(&everything).await?;
         self.blocking(move |engine| {
             let images = engine.store().list().map_err(EngineError::store)?;
-            let mut layers: Vec<_> = images.iter().flat_map(|image| image.layers.iter().cloned()).collect();
-            layers.sort();
-            layers.dedup();
-            let sizes = layers.iter().filter_map(|id| engine.store().layer(id).ok().flatten());
+            let sizes = LayerSizes::of(engine.store(), &images).map_err(EngineError::store)?;
+            let cached = engine.cached_layers();
             let mut volumes = Vec::new();
             let names: Vec<_> = engine.state().volumes.keys().cloned().collect();
             for name in names {
@@ -71,14 +74,55 @@ impl Engine {
                 volumes.push(snapshot);
             }
             Ok(DiskUsage {
-                layers: sizes.map(|layer| layer.size).sum(),
-                images: images.iter().map(|image| engine.image_summary(image)).collect(),
+                layers: sizes.used(),
+                images: images
+                    .iter()
+                    .map(|image| {
+                        let shared_size = Some(sizes.shared(image));
+                        ImageSummary { shared_size, ..engine.image_summary(image) }
+                    })
+                    .collect(),
                 containers,
                 volumes,
-                build_cache: 0,
+                build_cache: sizes.only_in(&cached),
             })
         })
         .await
+    }
+}
+
+/// The sizes of layers, and how many images have each.
+struct LayerSizes {
+    layers: HashMap<LayerId, (u64, usize)>,
+}
+
+impl LayerSizes {
+    fn of(store: &Store, images: &[Arc<Image>]) -> Result<Self, StoreError> {
+        let known = store.layers()?;
+        let mut layers: HashMap<_, _> = known.into_iter().map(|layer| (layer.id, (layer.size, 0))).collect();
+        for id in images.iter().flat_map(|image| &image.layers) {
+            if let Some((_, users)) = layers.get_mut(id) {
+                *users += 1;
+            }
+        }
+        Ok(Self { layers })
+    }
+
+    /// Bytes of the layers that images have, each once.
+    fn used(&self) -> u64 {
+        self.layers.values().filter(|(_, users)| *users > 0).map(|(size, _)| size).sum()
+    }
+
+    /// Bytes of the layers that another image has, too.
+    fn shared(&self, image: &Image) -> u64 {
+        let known = image.layers.iter().filter_map(|id| self.layers.get(id));
+        known.filter(|(_, users)| *users > 1).map(|(size, _)| size).sum()
+    }
+
+    /// Bytes of the layers among `these` that no image has.
+    fn only_in(&self, these: &HashSet<LayerId>) -> u64 {
+        let known = these.iter().filter_map(|id| self.layers.get(id));
+        known.filter(|(_, users)| *users == 0).map(|(size, _)| size).sum()
     }
 }
 

@@ -436,3 +436,17 @@ fn layers_of_another_boot_are_checked_before_they_are_used() {
     let error = place.again().resolve("app").unwrap_err().to_string();
     assert!(error.contains("its content was changed"), "{error}");
 }
+
+#[test]
+fn a_directory_in_use_is_copied_to_a_layer() {
+    let place = Place::new();
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    fs::create_dir(dir.path().join("d")).unwrap();
+    fs::write(dir.path().join("d/f"), "content").unwrap();
+    let lease = place.store.lease().unwrap();
+    let copied = place.store.copy_layer(&lease, dir.path()).unwrap();
+    assert_eq!(listing(&place.store.layer_path(&copied.id)), ["d/", r#"d/f "content""#]);
+    assert!(dir.path().join("d/f").exists());
+    assert!(place.store.copy_layer(&lease, &dir.path().join("d/f")).is_err());
+    assert_eq!(place.leftovers(), 0);
+}

@@ -125,7 +125,7 @@ fn owner(base: &Tree, spec: &str) -> Result<(u32, u32), StepError> {
 }
 
 /// A path of an instruction, made absolute; a trailing slash stays, and `.` means one.
-fn destination(working_dir: &str, path: &str) -> String {
+pub(super) fn destination(working_dir: &str, path: &str) -> String {
     let is_directory = path.is_empty() || path == "." || path.ends_with('/') || path.ends_with("/.");
     let base = if path.starts_with('/') { "" } else { working_dir };
     let parts = base.split('/').chain(path.split('/')).filter(|part| !part.is_empty() && *part != ".");

@@ -1,6 +1,7 @@
 //! From a request to an image in the store.
 
 mod cache_mount;
+mod change;
 mod copy;
 mod images;
 mod layer;
@@ -35,6 +36,7 @@ use crate::remote::Remote;
 use crate::request::{BuildRequest, NamedContext};
 use crate::runner::Runner;
 
+pub use change::{ChangeError, apply_changes};
 use images::Images;
 use report::Report;
 use session::Session;

@@ -7,17 +7,17 @@ use std::io::{self, Read, Write};
 use tokio::{runtime::Handle, sync::mpsc};
 
 /// Writes into a feed; blocks while it is full.
-pub(super) struct FeedWriter {
+pub(crate) struct FeedWriter {
     sender: mpsc::Sender<io::Result<Bytes>>,
 }
 
 impl FeedWriter {
-    pub(super) fn new(sender: mpsc::Sender<io::Result<Bytes>>) -> Self {
+    pub(crate) fn new(sender: mpsc::Sender<io::Result<Bytes>>) -> Self {
         Self { sender }
     }
 
     /// Ends the feed with an error, for whoever still listens.
-    pub(super) fn fail(self, error: io::Error) {
+    pub(crate) fn fail(self, error: io::Error) {
         let _ = self.sender.blocking_send(Err(error));
     }
 }

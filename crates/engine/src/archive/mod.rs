@@ -3,7 +3,7 @@
 //! What a container holds is not to be trusted: paths are resolved beneath its root, wherever links and renames in it
 //! lead. Archives are streamed; a slow client holds the work back.
 
-mod bridge;
+pub(crate) mod bridge;
 mod failure;
 mod place;
 mod tree;

@@ -137,6 +137,9 @@ mod tests {
         answering.join().unwrap();
         drop(proxy);
         assert!(connect(&path).is_err());
-        assert!(AgentProxy::start(&long.join("x"), &dir.path().join("no"), Access { mode: 0, uid: 0, gid: 0 }).is_err());
+        assert!(
+            AgentProxy::start(&long.join("x"), &dir.path().join("no"), Access { mode: 0, uid: 0, gid: 0 })
+                .is_err()
+        );
     }
 }

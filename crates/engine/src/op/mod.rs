@@ -8,6 +8,7 @@ mod filter;
 mod image;
 mod logs;
 mod network;
+mod transfer;
 mod volume;
 
 pub use archive::{ArchiveStream, ByteSource, Change, ChangeKind, PathStat, PutOptions};
@@ -22,4 +23,5 @@ pub use filter::{
 pub use image::{BootstrapProgress, BootstrapRequest, ImageRemoval, Problem};
 pub use logs::{LogLine, LogQuery, OutputStream};
 pub use network::{IpamPool, NetworkDriver, NetworkRequest};
+pub use transfer::{CommitRequest, ImportRequest, ProgressDetail, TransferProgress};
 pub use volume::VolumeRequest;

@@ -94,6 +94,29 @@ impl Store {
         Ok(layer)
     }
 
+    /// Makes a layer of a copy of an overlay upper directory, which may be in use.
+    ///
+    /// Errors: a file that shrinks while it is read.
+    pub fn copy_layer(&self, lease: &Lease, dir: &Path) -> Result<Layer, ImportError> {
+        let (mut reader, writer) =
+            io::pipe().map_err(|source| StoreError::io("make a pipe to copy", dir, source))?;
+        let from = open_dir(dir)?;
+        std::thread::scope(|scope| {
+            let packing = scope.spawn(move || {
+                let mut writer = io::BufWriter::with_capacity(1 << 16, writer);
+                pack_layer(from, Some(&mut writer), None)
+                    .and_then(|_| writer.flush().map_err(PackError::Write))
+            });
+            let imported = self.import_layer(lease, &mut reader, &ImportOptions::default());
+            drop(reader);
+            match (packing.join(), imported) {
+                // A copy that ends early breaks the pipe; its reason is the import's.
+                (Ok(Err(PackError::Write(_))) | Ok(Ok(())) | Err(_), imported) => imported,
+                (Ok(Err(error)), _) => Err(CommitError::from(error).into()),
+            }
+        })
+    }
+
     /// The record of a layer; `None` when the store does not have it.
     pub fn layer(&self, id: &LayerId) -> Result<Option<Layer>, StoreError> {
         self.inner.layer(id)
