@@ -20,7 +20,7 @@ pub enum ChangeError {
         text: String,
         /// What is wrong.
         #[source]
-        source: ParseError,
+        source: Box<ParseError>,
     },
     /// It does not change the configuration.
     #[error(
@@ -50,7 +50,8 @@ pub fn apply_changes(config: &mut ContainerConfig, changes: &[String]) -> Result
     let given = Given { build_args: &nothing.0, globals: &nothing.1, escape: '\\' };
     for text in changes {
         let parsed = parse_trigger(text);
-        let parsed = parsed.map_err(|source| ChangeError::Parse { text: text.clone(), source })?;
+        let parsed =
+            parsed.map_err(|source| ChangeError::Parse { text: text.clone(), source: Box::new(source) })?;
         for instruction in parsed {
             apply(&mut state, &instruction.kind, given, text)?;
         }
