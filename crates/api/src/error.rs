@@ -31,6 +31,12 @@ pub(crate) enum BadRequest {
     /// The body could not be read to its end.
     #[error("the request body ended early")]
     Broken(#[source] hyper::Error),
+    /// The body's next bytes did not come.
+    #[error("the request body stopped: nothing came for {} seconds", limit.as_secs())]
+    Stalled {
+        /// How long was waited.
+        limit: std::time::Duration,
+    },
     /// A field has a value that cannot be used.
     #[error("{field}: {reason}")]
     Field {
@@ -55,6 +61,7 @@ impl BadRequest {
     fn status(&self) -> StatusCode {
         match self {
             BadRequest::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BadRequest::Stalled { .. } => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         }
     }

@@ -15,6 +15,7 @@ mod error;
 mod gone;
 mod hijack;
 mod input;
+mod intake;
 mod reply;
 mod routes;
 pub mod server;

@@ -6,13 +6,12 @@ use crate::{
     gone::{self, Pending},
     hijack::{self, Framing},
     input::{Input, Payload, Query},
+    intake,
     reply::Reply,
     routes::{self, BodyKind, Found},
 };
-use bytes::{Bytes, BytesMut};
 use engine::Engine;
-use http_body_util::BodyExt as _;
-use hyper::{Request, StatusCode, body::Incoming, header, header::HeaderValue, service::service_fn};
+use hyper::{Method, Request, StatusCode, body::Incoming, header, header::HeaderValue, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
@@ -151,16 +150,15 @@ async fn answer(engine: &Engine, request: Request<Incoming>) -> Reply {
 async fn route(engine: &Engine, request: Request<Incoming>) -> Reply {
     let (version, found) = routes::find(request.method(), request.uri().path());
     if let Some(problem) = version.and_then(version_problem) {
+        intake::drain(request.into_body()).await;
         return failure(StatusCode::BAD_REQUEST, problem);
     }
     let (route, params) = match found {
         Found::Route(route, params) => (route, params),
-        Found::Refused(refusal) => return failure(refusal.status(), refusal.message),
-        Found::Nothing => return failure(StatusCode::NOT_FOUND, "page not found"),
-        Found::OtherMethods(methods) => {
-            let allowed: Vec<String> = methods.iter().map(ToString::to_string).collect();
-            let message = format!("this path takes {}, not {}", allowed.join(", "), request.method());
-            return failure(StatusCode::METHOD_NOT_ALLOWED, message);
+        other => {
+            let refusal = refuse(&other, request.method());
+            intake::drain(request.into_body()).await;
+            return refusal;
         }
     };
     let version = version.unwrap_or(NEWEST);
@@ -171,6 +169,19 @@ async fn route(engine: &Engine, request: Request<Incoming>) -> Reply {
     match (route.parse)(input) {
         Ok(action) => action::execute(engine, action).await,
         Err(error) => bad_request(&error),
+    }
+}
+
+/// The answer to a request that no route takes.
+fn refuse(found: &Found, method: &Method) -> Reply {
+    match found {
+        Found::Refused(refusal) => failure(refusal.status(), refusal.message),
+        Found::OtherMethods(methods) => {
+            let allowed: Vec<String> = methods.iter().map(ToString::to_string).collect();
+            let message = format!("this path takes {}, not {method}", allowed.join(", "));
+            failure(StatusCode::METHOD_NOT_ALLOWED, message)
+        }
+        Found::Route(..) | Found::Nothing => failure(StatusCode::NOT_FOUND, "page not found"),
     }
 }
 
@@ -197,21 +208,15 @@ async fn read(
     let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let payload = match route.body {
-        BodyKind::None => Payload::None,
+        BodyKind::None => {
+            // A client that wants the connection itself goes on to send what is not a body.
+            if upgrade.is_none() {
+                intake::drain(body).await;
+            }
+            Payload::None
+        }
         BodyKind::Stream => Payload::Stream(body),
-        BodyKind::Document => Payload::Document(collect(body).await?),
+        BodyKind::Document => Payload::Document(intake::document(body).await?),
     };
     Ok(Input { params, query, payload, upgrade, headers: head.headers, version })
-}
-
-async fn collect(mut body: Incoming) -> Result<Bytes, BadRequest> {
-    let mut collected = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BadRequest::Broken)?.into_data() else { continue };
-        if collected.len() + data.len() > DOCUMENT_LIMIT {
-            return Err(BadRequest::TooLong { limit: DOCUMENT_LIMIT });
-        }
-        collected.extend_from_slice(&data);
-    }
-    Ok(collected.freeze())
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// Lines that may be ready before the client takes them.
-const READ_AHEAD: usize = 64;
+const READ_AHEAD: usize = 16;
 
 impl Engine {
     /// The json-file log of a container.
