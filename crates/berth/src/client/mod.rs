@@ -3,6 +3,7 @@
 //! Connections are few: one is kept for short calls, a stream or a hijacked connection has its
 //! own. Nothing here knows what a call means.
 
+mod archive;
 mod error;
 mod lines;
 mod start;
@@ -11,6 +12,7 @@ mod stream;
 use std::cell::RefCell;
 
 use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
@@ -18,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+pub(crate) use archive::PathStat;
 pub(crate) use error::CallError;
 pub(crate) use lines::Lines;
 pub(crate) use stream::{Frames, Hijacked};
@@ -27,7 +30,9 @@ use crate::cli::Globals;
 /// The version of the Docker Engine API that is spoken.
 pub(crate) const API_VERSION: &str = "1.47";
 
-type Sender = SendRequest<Full<Bytes>>;
+/// What a request carries: nothing, a document, or a stream.
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+type Sender = SendRequest<Body>;
 
 /// A client of one engine.
 pub(crate) struct Client {
@@ -58,6 +63,11 @@ impl<'a> Call<'a> {
         Call { method: Method::DELETE, ..Call::get(path) }
     }
 
+    /// `HEAD path`.
+    fn head(path: &'a str) -> Call<'a> {
+        Call { method: Method::HEAD, ..Call::get(path) }
+    }
+
     /// With a JSON body.
     #[must_use]
     pub(crate) fn json(mut self, body: &Value) -> Call<'a> {
@@ -65,21 +75,33 @@ impl<'a> Call<'a> {
         self
     }
 
-    fn request(self, upgrade: bool) -> Result<Request<Full<Bytes>>, CallError> {
-        let path = if self.path.starts_with("/berth/") || self.path == "/_ping" {
-            self.path.to_owned()
-        } else {
-            format!("/v{API_VERSION}{}", self.path)
-        };
-        let mut request = Request::builder().method(self.method).uri(path).header(header::HOST, "berth");
-        if self.body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        if upgrade {
-            request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp");
-        }
-        request.body(Full::new(self.body.unwrap_or_default())).map_err(|e| CallError::Protocol(e.to_string()))
+    fn request(self, upgrade: bool) -> Result<Request<Body>, CallError> {
+        let content_type = self.body.is_some().then_some("application/json");
+        let body = Full::new(self.body.unwrap_or_default()).map_err(|never| match never {}).boxed_unsync();
+        request(self.method, self.path, content_type, upgrade, body)
     }
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    content_type: Option<&str>,
+    upgrade: bool,
+    body: Body,
+) -> Result<Request<Body>, CallError> {
+    let path = if path.starts_with("/berth/") || path == "/_ping" {
+        path.to_owned()
+    } else {
+        format!("/v{API_VERSION}{path}")
+    };
+    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "berth");
+    if let Some(content_type) = content_type {
+        request = request.header(header::CONTENT_TYPE, content_type);
+    }
+    if upgrade {
+        request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp");
+    }
+    request.body(body).map_err(|e| CallError::Protocol(e.to_string()))
 }
 
 impl Client {
@@ -133,9 +155,12 @@ impl Client {
     /// # Errors
     /// As [`Client::json`].
     pub(crate) async fn stream(&self, call: Call<'_>) -> Result<Incoming, CallError> {
-        let request = call.request(false)?;
-        let mut sender = self.connect().await?;
-        Ok(accepted(sender.send_request(request).await?).await?.into_body())
+        Ok(self.respond(call.request(false)?).await?.into_body())
+    }
+
+    /// Makes a call on a connection of its own.
+    async fn respond(&self, request: Request<Body>) -> Result<Response<Incoming>, CallError> {
+        accepted(self.connect().await?.send_request(request).await?).await
     }
 
     /// Makes a call whose answer is a stream of JSON documents.

@@ -16,7 +16,7 @@ mod up;
 mod watch;
 
 use crate::cli::Verb;
-use crate::verbs::containers::{lifecycle, look, stats};
+use crate::verbs::containers::{copy, lifecycle, look, stats};
 use crate::verbs::system;
 
 /// Commands of `berth` that are a project's.
@@ -41,6 +41,7 @@ pub(crate) const GROUP: &[Verb] = &[
     config::CONFIG,
     images::IMAGES,
     port::PORT,
+    copy::CP,
     look::TOP,
     stats::STATS,
     system::EVENTS,

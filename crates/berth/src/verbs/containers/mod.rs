@@ -1,5 +1,6 @@
 //! Containers.
 
+pub(crate) mod copy;
 pub(crate) mod create;
 pub(crate) mod exec;
 pub(crate) mod inspect;
@@ -37,6 +38,7 @@ pub(crate) const TOP: &[Verb] = &[
     lifecycle::UNPAUSE,
     lifecycle::RENAME,
     update::UPDATE,
+    copy::CP,
     look::DIFF,
     look::EXPORT,
 ];
@@ -63,6 +65,7 @@ pub(crate) const GROUP: &[Verb] = &[
     lifecycle::UNPAUSE,
     lifecycle::RENAME,
     update::UPDATE,
+    copy::CP,
     look::DIFF,
     look::EXPORT,
     prune::CONTAINERS,
