@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create,
-    fsconfig_set_string, fsmount, fsopen, mount, move_mount,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount,
 };
 
 /// What `mount(2)` takes at most, its final zero not counted.
@@ -24,6 +24,9 @@ pub(crate) struct Overlay<'a> {
     pub(crate) upper: Option<(&'a Path, &'a Path)>,
     /// More options, e.g. `metacopy=off`.
     pub(crate) options: &'a [String],
+    /// Whether what is written need not survive a crash of the machine. Without this the end of the mount waits
+    /// until everything in memory, of whomever, is on the disk that `upper` is on.
+    pub(crate) volatile: bool,
 }
 
 impl Overlay<'_> {
@@ -39,13 +42,34 @@ impl Overlay<'_> {
             rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let base = common_parent(self.lower);
         rustix::process::chdir(base)?;
-        let data = self.data(base);
-        let mounted = match data.len() <= LONGEST_DATA {
-            true => self.mount_at_once(&data, target),
-            false => self.mount_by_parts(base, target),
+        self.forget_volatile()?;
+        let mounted = match self.mount_from(base, target) {
+            // Before Linux 5.10 nothing is volatile.
+            Err(error) if self.volatile && error.raw_os_error() == Some(libc::EINVAL) => {
+                Overlay { volatile: false, ..*self }.mount_from(base, target)
+            }
+            result => result,
         };
         rustix::process::fchdir(before)?;
         mounted
+    }
+
+    /// Takes away the mark by which the kernel refuses a writable layer that was volatile once. It is right to do so:
+    /// such a layer is not used again after a crash of the machine.
+    fn forget_volatile(&self) -> io::Result<()> {
+        let Some((_, work)) = self.upper else { return Ok(()) };
+        match std::fs::remove_dir_all(work.join("work/incompat/volatile")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn mount_from(&self, base: &Path, target: &Path) -> io::Result<()> {
+        let data = self.data(base);
+        match data.len() <= LONGEST_DATA {
+            true => self.mount_at_once(&data, target),
+            false => self.mount_by_parts(base, target),
+        }
     }
 
     fn mount_at_once(&self, data: &[u8], target: &Path) -> io::Result<()> {
@@ -70,6 +94,9 @@ impl Overlay<'_> {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
             fsconfig_set_string(&context, key, value)?;
         }
+        if self.volatile {
+            fsconfig_set_flag(&context, "volatile")?;
+        }
         fsconfig_create(&context)?;
         let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
         Ok(move_mount(&mounted, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
@@ -93,6 +120,9 @@ impl Overlay<'_> {
         for option in self.options {
             data.push(b',');
             data.extend_from_slice(option.as_bytes());
+        }
+        if self.volatile {
+            data.extend_from_slice(b",volatile");
         }
         data
     }
@@ -136,11 +166,11 @@ mod tests {
         let lower = paths(&["/s/layers/aa", "/s/layers/bb", "/s/copies/c:,\\"]);
         assert_eq!(common_parent(&lower), Path::new("/s"));
         let upper = Some((Path::new("/u"), Path::new("/w")));
-        let overlay = Overlay { lower: &lower, upper, options: &["volatile".to_owned()] };
+        let overlay = Overlay { lower: &lower, upper, options: &["index=off".to_owned()], volatile: true };
         let data = overlay.data(Path::new("/s"));
         assert_eq!(
             String::from_utf8(data).unwrap(),
-            r"lowerdir=layers/aa:layers/bb:copies/c\:\,\\,upperdir=/u,workdir=/w,volatile"
+            r"lowerdir=layers/aa:layers/bb:copies/c\:\,\\,upperdir=/u,workdir=/w,index=off,volatile"
         );
     }
 

@@ -6,6 +6,7 @@
 
 use crate::{
     Engine,
+    containers::{Loss, lost},
     error::EngineError,
     id::ContainerId,
     networking::publication,
@@ -15,11 +16,10 @@ use crate::{
 };
 use container::{
     client::{Found, ShimClient, find},
-    protocol::{ExitRecord, State},
+    protocol::State,
 };
 use network::DesiredState;
 use std::{fs, path::Path, sync::Arc, time::Duration};
-use time::OffsetDateTime;
 
 /// How long killed processes may take to go away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -86,14 +86,15 @@ impl Engine {
                 self.exited(&record.id, exit).await;
                 Ok(())
             }
-            Found::Orphaned(_) | Found::Nothing => {
+            left @ (Found::Orphaned(_) | Found::Nothing) => {
+                let loss = if matches!(left, Found::Nothing) { Loss::Everything } else { Loss::Shim };
                 let target = record.id.clone();
                 self.blocking(move |engine| {
                     engine.remove_leftovers(&target);
                     Ok(())
                 })
                 .await?;
-                self.exited(&record.id, lost()).await;
+                self.exited(&record.id, lost(loss)).await;
                 Ok(())
             }
         }
@@ -122,7 +123,7 @@ impl Engine {
         if state.started_at.is_none() {
             // Its start was cut short between creation and start: nobody saw anything of it yet.
             self.kill_started_half(record, &state).await?;
-            self.exited(&record.id, lost()).await;
+            self.exited(&record.id, lost(Loss::Start)).await;
             return self.bring_back(&record.id);
         }
         let (shared, held, pid) = (Arc::clone(record), run.clone(), state.process.pid);
@@ -263,17 +264,4 @@ fn strangers(dir: &Path, known: impl Fn(&str) -> bool) -> Vec<std::path::PathBuf
         .filter(|entry| !entry.file_name().to_str().is_some_and(&known))
         .map(|entry| entry.path())
         .collect()
-}
-
-/// The end of a container that nobody saw.
-fn lost() -> ExitRecord {
-    ExitRecord {
-        exit_code: 137,
-        signal: Some(9),
-        oom_killed: false,
-        started_at: None,
-        finished_at: OffsetDateTime::now_utc(),
-        warnings: Vec::new(),
-        failure: None,
-    }
 }

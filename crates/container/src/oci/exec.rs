@@ -52,7 +52,8 @@ pub(super) fn exec(store: &Store, log: &Log, args: Args) -> Result<i32, OciError
         ));
     }
     let cgroup = sub_group(&record, &args);
-    let target = Target { pid: record.pid, cgroup: Some(&cgroup), spec: &record.spec };
+    let target =
+        Target { pid: record.pid, cgroup: Some(&cgroup), spec: &record.spec, dies_with_maker: false };
     let mut created =
         runtime::exec(&target, &process, if terminal { Stdio::Console } else { Stdio::Inherit })?;
     created.warnings().iter().for_each(|warning| log.warn(warning));

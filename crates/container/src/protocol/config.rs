@@ -96,6 +96,10 @@ pub enum Rootfs {
         upper: PathBuf,
         /// Overlayfs' work directory, absolute, on the same file system as `upper`.
         work: PathBuf,
+        /// What is written there is not used any more after a crash of the machine, so that the end of the container
+        /// need not wait for the disk.
+        #[serde(default)]
+        volatile: bool,
     },
     /// `root.path` is used as it is.
     Directory,

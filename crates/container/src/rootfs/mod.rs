@@ -231,7 +231,8 @@ fn is_mount(fd: &OwnedFd) -> bool {
 
 fn mount_overlay(overlay: &PrepareRoot, target: &Path) -> Result<(), CreateError> {
     let upper = overlay.upper.as_ref().map(|(upper, work)| (upper.as_path(), work.as_path()));
-    let overlay = Overlay { lower: &overlay.lower, upper, options: &overlay.options };
+    let overlay =
+        Overlay { lower: &overlay.lower, upper, options: &overlay.options, volatile: overlay.volatile };
     overlay.mount(target).map_err(|source| CreateError::Path {
         what: "mount the overlay on".to_owned(),
         path: target.to_owned(),

@@ -66,6 +66,7 @@ pub(super) fn exec(target: &Target<'_>, process: &Process, stdio: Stdio) -> Resu
 fn plan(target: &Target<'_>, process: &Process) -> Result<ProcessPlan, CreateError> {
     let linux = target.spec.linux().as_ref();
     let mut plan = ProcessPlan::new(process, linux.and_then(|linux| linux.seccomp().as_ref()))?;
+    plan.dies_with_maker = target.dies_with_maker;
     if let Some(linux) = linux {
         plan.personality = linux.personality().as_ref().map(personality);
         plan.memory_policy = linux.memory_policy().as_ref().map(memory_policy).transpose()?;

@@ -64,6 +64,9 @@ pub struct CreateOptions<'a> {
     /// Mounts the root file system in the container's own mount namespace before anything else is done there;
     /// `None` when it is mounted already where the caller sees it.
     pub prepare_root: Option<PrepareRoot>,
+    /// The process is killed when the caller ends, for callers that keep the [`Created`]. It does not outlast a change
+    /// of the process' user, nor a set-user-ID program: what must not stay is to be ended by its control group as well.
+    pub dies_with_maker: bool,
 }
 
 /// A root file system that the new mount namespace makes for itself, so that no mount is ever seen outside.
@@ -75,6 +78,8 @@ pub struct PrepareRoot {
     pub upper: Option<(PathBuf, PathBuf)>,
     /// More overlayfs options, e.g. `metacopy=off`.
     pub options: Vec<String>,
+    /// Whether what is written need not survive a crash of the machine.
+    pub volatile: bool,
 }
 
 impl<'a> CreateOptions<'a> {
@@ -91,6 +96,7 @@ impl<'a> CreateOptions<'a> {
             no_new_keyring: false,
             start_fifo: None,
             prepare_root: None,
+            dies_with_maker: false,
         }
     }
 }
@@ -169,6 +175,8 @@ pub struct Target<'a> {
     pub cgroup: Option<&'a Cgroup>,
     /// Its spec: seccomp filter, user namespace and default sets are taken from it.
     pub spec: &'a Spec,
+    /// As [`CreateOptions::dies_with_maker`].
+    pub dies_with_maker: bool,
 }
 
 /// Makes the container that `spec` describes, up to the point where only `start` is missing.

@@ -47,6 +47,7 @@ impl Plan {
             return Err(invalid("process.terminal and the kind of standard streams differ"));
         }
         let mut plan = ProcessPlan::new(process, linux.seccomp().as_ref())?;
+        plan.dies_with_maker = options.dies_with_maker;
         plan.personality = linux.personality().as_ref().map(personality);
         plan.memory_policy = linux.memory_policy().as_ref().map(memory_policy).transpose()?;
         Ok(Self {

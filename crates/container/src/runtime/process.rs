@@ -45,6 +45,8 @@ pub(super) struct ProcessPlan {
     pub cpus: Option<Vec<usize>>,
     pub apparmor: Option<String>,
     pub selinux: Option<String>,
+    /// Whether the kernel kills the process when its maker ends.
+    pub dies_with_maker: bool,
 }
 
 /// One resource limit.
@@ -101,6 +103,7 @@ impl ProcessPlan {
             cpus: None,
             apparmor: process.apparmor_profile().clone().filter(|name| !name.is_empty()),
             selinux: process.selinux_label().clone().filter(|name| !name.is_empty()),
+            dies_with_maker: false,
         })
     }
 }

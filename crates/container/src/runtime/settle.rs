@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, Gid, Mode, Uid, fchown, fstat, makedev};
 use rustix::io::Errno;
-use rustix::process::{Rlimit, ioctl_tiocsctty, setrlimit, umask};
+use rustix::process::{Rlimit, Signal, ioctl_tiocsctty, set_parent_process_death_signal, setrlimit, umask};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, CpuSet, capabilities, clear_ambient_capability_set,
     configure_capability_in_ambient_set, remove_capability_from_bounding_set, sched_setaffinity,
@@ -127,6 +127,11 @@ pub(super) fn become_user(plan: &ProcessPlan) -> Result<(), CreateError> {
     set_keep_capabilities(false).map_err(step("keep capabilities"))?;
     if plan.uid != 0 {
         raise().map_err(step("raise capabilities"))?;
+    }
+    if plan.dies_with_maker {
+        // Changing the user takes it back, so not earlier. A maker that has ended already is noticed by its channel.
+        set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(step("ask for the end with the maker's"))?;
     }
     Ok(())
 }

@@ -7,9 +7,11 @@
 //!
 //! One thread, one loop around `poll`, no async runtime, bounded buffers: what a client does not take is
 //! not read from the container, so a slow client slows the container down and a client that vanishes is
-//! forgotten. A shim that is killed takes the container's pipes with it but not the container: the engine
-//! then finds `state.json` without a listener and without `exit.json`, see
-//! [`client::find`](crate::client::find).
+//! forgotten. A shim that is killed takes the container's pipes with it, and the kernel ends the container's
+//! first process: nobody would read its output or tell its end. A process that has changed its user since, or
+//! that an external runtime made, is not ended that way. The engine sees the shim's end by its control connection (a
+//! later engine finds `state.json` without a listener and without `exit.json`, see
+//! [`client::find`](crate::client::find)) and ends what is left by its control group.
 
 mod connection;
 mod event_loop;

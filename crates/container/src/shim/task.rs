@@ -132,6 +132,7 @@ fn limit_and_create(config: &ShimConfig, init: &InitKind, cgroup: &Cgroup) -> Re
         cgroup: Some(cgroup),
         init: init.use_init,
         prepare_root: prepare_root(&init.rootfs),
+        dies_with_maker: true,
         ..CreateOptions::new(&config.id, &config.run_dir)
     };
     let created = runtime::create(&init.spec, options).map_err(|error| Failure::from(&error))?;
@@ -145,7 +146,8 @@ fn create_exec(config: &ShimConfig, exec: &ExecKind) -> Result<(Task, Ends), Fai
     }
     let cgroup = exec.spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
     let cgroup = cgroup.map(Cgroup::existing);
-    let target = Target { pid: exec.target.pid, cgroup: cgroup.as_ref(), spec: &exec.spec };
+    let target =
+        Target { pid: exec.target.pid, cgroup: cgroup.as_ref(), spec: &exec.spec, dies_with_maker: true };
     let (stdio, ends) = streams(config)?;
     let created = runtime::exec(&target, &exec.process, stdio).map_err(|error| Failure::from(&error))?;
     finish(config, created, Vec::new(), ends)
@@ -169,10 +171,11 @@ pub(super) fn cgroup_path(config: &ShimConfig, init: &InitKind) -> std::path::Pa
 fn prepare_root(rootfs: &Rootfs) -> Option<PrepareRoot> {
     match rootfs {
         Rootfs::Directory => None,
-        Rootfs::Overlay { layers_dir, lower, upper, work } => Some(PrepareRoot {
+        Rootfs::Overlay { layers_dir, lower, upper, work, volatile } => Some(PrepareRoot {
             lower: lower.iter().map(|layer| layers_dir.join(layer)).collect(),
             upper: Some((upper.clone(), work.clone())),
             options: Vec::new(),
+            volatile: *volatile,
         }),
     }
 }

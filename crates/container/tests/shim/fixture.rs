@@ -69,6 +69,7 @@ impl Fixture {
                 lower: vec!["base".into()],
                 upper: dir.join("upper"),
                 work: dir.join("work"),
+                volatile: false,
             },
             use_init: false,
         };
@@ -112,6 +113,14 @@ impl Fixture {
     pub(crate) fn with_log(mut self) -> Self {
         let path = self.dir.join("log.json");
         self.config.log = Some(LogConfig { path, max_size: None, max_file: 0, attrs: Default::default() });
+        self
+    }
+
+    /// Lets what the container writes be lost in a crash of the machine.
+    pub(crate) fn with_volatile_layer(mut self) -> Self {
+        let Kind::Init(init) = &mut self.config.kind else { unreachable!("a fixture is a container") };
+        let Rootfs::Overlay { volatile, .. } = &mut init.rootfs else { unreachable!("a fixture has layers") };
+        *volatile = true;
         self
     }
 

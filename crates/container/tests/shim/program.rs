@@ -25,10 +25,19 @@ pub(crate) fn main(word: &str, mut args: impl Iterator<Item = String>) -> ! {
         "eat" => eat(),
         "inherited" => inherited(),
         "orphan" => orphan(),
+        "volatile" => volatile(),
         other => panic!("unknown word {other}"),
     }
     io::stdout().flush().unwrap();
     std::process::exit(0)
+}
+
+/// Whether the root file system is volatile, where the kernel (5.10 on) knows that.
+fn volatile() {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+    let old = rustix::system::uname().release().to_bytes().starts_with(b"5.4.");
+    assert!(old || root.contains("volatile"), "{root}");
 }
 
 fn flood(bytes: usize) {

@@ -76,6 +76,7 @@ impl Engine {
                 lower: self.lower_dirs(record)?,
                 upper: Some((dir.join("upper"), dir.join("work"))),
                 options: Vec::new(),
+                volatile: false,
             },
             mounts: mounts::own(&mounts),
             read_only: record.spec.security.read_only_rootfs,

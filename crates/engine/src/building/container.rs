@@ -160,6 +160,8 @@ impl<'a> StepContainer<'a> {
             lower,
             upper: step.upper_dir.clone(),
             work: step.work_dir.clone(),
+            // The store writes the layer through.
+            volatile: true,
         };
         Ok(ShimConfig {
             id: self.record.id.to_string(),

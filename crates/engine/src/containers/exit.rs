@@ -12,7 +12,7 @@ use crate::{
 use container::{
     cgroup::Cgroup,
     client::{ShimClient, decode, read_exit},
-    protocol::{ExitRecord, Response},
+    protocol::{ExitRecord, Failure, FailureKind, Response},
 };
 use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
@@ -21,8 +21,36 @@ use tokio::{
     net::UnixStream,
 };
 
-/// The exit code of a container whose end nobody saw: as if it was killed.
-const LOST: i32 = 137;
+/// Why nobody saw a container's end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Loss {
+    /// Its shim was killed, and what was left of it has been ended.
+    Shim,
+    /// Shim and runtime directory are gone.
+    Everything,
+    /// Its engine ended between creation and start.
+    Start,
+}
+
+/// The end of a container that nobody saw: as if it was killed.
+pub(crate) fn lost(loss: Loss) -> ExitRecord {
+    let message = match loss {
+        Loss::Shim => "the shim that stood by the container was killed, so the container was ended too",
+        Loss::Everything => {
+            "the container's end was not seen: the host was booted, or its runtime directory cleared"
+        }
+        Loss::Start => "the engine ended while the container was being started",
+    };
+    ExitRecord {
+        exit_code: 137,
+        signal: Some(9),
+        oom_killed: false,
+        started_at: None,
+        finished_at: OffsetDateTime::now_utc(),
+        warnings: Vec::new(),
+        failure: Some(Failure::message(FailureKind::Other, message)),
+    }
+}
 
 /// How long a container must run for its earlier failures to be forgotten.
 const STEADY: Duration = Duration::from_secs(10);
@@ -52,15 +80,7 @@ impl Engine {
             }
             Ok(exit)
         });
-        found.await.ok().flatten().unwrap_or_else(|| ExitRecord {
-            exit_code: LOST,
-            signal: Some(9),
-            oom_killed: false,
-            started_at: None,
-            finished_at: OffsetDateTime::now_utc(),
-            warnings: Vec::new(),
-            failure: None,
-        })
+        found.await.ok().flatten().unwrap_or_else(|| lost(Loss::Shim))
     }
 
     /// Kills what is left of a container without a shim, and removes its control group.

@@ -18,6 +18,7 @@ mod stop;
 mod update;
 
 pub(crate) use attach::into_tokio;
+pub(crate) use exit::{Loss, lost};
 pub(crate) use inspect::endpoint_id;
 pub(crate) use mounts::normal;
 pub(crate) use remove::remove_tree;

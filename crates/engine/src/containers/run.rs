@@ -140,6 +140,8 @@ fn shim_config(
                 lower: layers,
                 upper: dir.join("upper"),
                 work: dir.join("work"),
+                // It is gone with the container, at the latest with the next start of the machine.
+                volatile: record.spec.auto_remove,
             },
             use_init: record.spec.init.unwrap_or_default(),
         })),

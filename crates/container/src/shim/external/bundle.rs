@@ -17,10 +17,12 @@ pub(super) fn make(bundle: &Path, init: &InitKind) -> io::Result<()> {
     write_json(&bundle.join("config.json"), &init.spec)?;
     match &init.rootfs {
         Rootfs::Directory => Ok(()),
-        Rootfs::Overlay { layers_dir, lower, upper, work } => {
+        Rootfs::Overlay { layers_dir, lower, upper, work, volatile } => {
             let root = init.spec.root().as_ref().ok_or(io::ErrorKind::InvalidInput)?.path();
             let lower: Vec<_> = lower.iter().map(|layer| layers_dir.join(layer)).collect();
-            mount_privately(&Overlay { lower: &lower, upper: Some((upper, work)), options: &[] }, root)
+            let overlay =
+                Overlay { lower: &lower, upper: Some((upper, work)), options: &[], volatile: *volatile };
+            mount_privately(&overlay, root)
         }
     }
 }
