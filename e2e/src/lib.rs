@@ -9,12 +9,14 @@
 //! event: [`eventually`] polls a condition with a deadline.
 
 mod cleanup;
+mod docker;
 mod host;
 pub mod images;
 mod netns;
 mod run;
 mod wait;
 
+pub use docker::client;
 pub use host::Host;
 pub use netns::Netns;
 pub use run::Outcome;
