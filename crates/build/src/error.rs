@@ -10,6 +10,7 @@ use image::{CommitError, PutImageError, ReferenceError, ResolveError, StoreError
 pub use crate::context::IgnoreError;
 use crate::dockerfile::ParseError;
 use crate::expand::ExpandError;
+pub use crate::fetch::SourceError;
 pub use crate::glob::GlobError;
 use crate::remote::FetchError;
 use crate::runner::RunnerError;
@@ -140,6 +141,9 @@ pub enum StepError {
     /// `--exclude`
     #[error(transparent)]
     Pattern(#[from] GlobError),
+    /// Its sources on other hosts.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The owner it names.
     #[error(transparent)]
     Account(#[from] AccountError),

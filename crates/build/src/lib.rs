@@ -23,6 +23,7 @@ pub mod dockerfile;
 pub mod error;
 pub mod event;
 pub mod expand;
+mod fetch;
 mod glob;
 mod graph;
 mod hash;

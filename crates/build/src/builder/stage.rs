@@ -7,8 +7,9 @@ use super::state::State;
 use super::{copy, images, metadata, run};
 use crate::cache::Record;
 use crate::dockerfile::{Instruction, Kind};
-use crate::error::{BuildError, Excerpt, StepError};
+use crate::error::{BuildError, Excerpt, SourceError, StepError};
 use crate::graph::{self, Base};
+use crate::remote::FetchError;
 
 /// A stage in the making.
 pub(super) struct StageBuilder<'a, 's> {
@@ -134,6 +135,7 @@ impl StageBuilder<'_, '_> {
 pub(super) fn failed(at: &Excerpt, source: StepError) -> BuildError {
     match &source {
         StepError::Transfer(error) if error.is_cancelled() => BuildError::Cancelled,
+        StepError::Source(SourceError::Fetch { source: FetchError::Cancelled, .. }) => BuildError::Cancelled,
         _ => BuildError::Step { at: at.clone(), source: Box::new(source) },
     }
 }

@@ -139,6 +139,54 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Adds what one source selected, in the directories that it is in: `kept` is its path beneath the destination, whose
+    /// end is its path in `source`.
+    pub(crate) fn add_with_parents(
+        &mut self,
+        source: &Tree,
+        selected: Selected,
+        destination: &str,
+        kept: &str,
+    ) -> Result<(), TransferError> {
+        let base = destination.trim_end_matches('/');
+        let mut path = match &selected {
+            Selected::File { entry, .. } => entry.path.clone(),
+            Selected::Directory { base, .. } => base.clone(),
+        };
+        let mut above = Vec::new();
+        let mut target = kept;
+        while let (Some((parent, _)), true) = (target.rsplit_once('/'), path.pop()) {
+            above.push((format!("{base}/{parent}"), path.clone()));
+            target = parent;
+        }
+        for (target, path) in above.into_iter().rev() {
+            let lookup = |error| TransferError::Read { path: path.clone(), source: error };
+            let entry = source.resolve(&path, true).map_err(lookup)?.entry.filter(Entry::is_directory);
+            self.directory_like(&target, entry)?;
+        }
+        match (&selected, kept.rsplit_once('/')) {
+            (Selected::Directory { .. }, _) => self.add(selected, &format!("{base}/{kept}/"), true),
+            (_, Some((parent, _))) => self.add(selected, &format!("{base}/{parent}/"), true),
+            (_, None) => self.add(selected, &format!("{base}/"), true),
+        }
+    }
+
+    /// Makes a directory with the attributes of a source's; one that exists stays as it is.
+    fn directory_like(&mut self, path: &str, entry: Option<Entry>) -> Result<(), TransferError> {
+        let at = self.resolve(Path::new(path))?;
+        if at.entry.is_some() || at.directory.is_some() || self.directory_is_planned(&at.path) {
+            return Ok(());
+        }
+        self.make_directories(&at.path)?;
+        match entry {
+            Some(entry) => {
+                let attributes = self.overrides.attributes(&entry);
+                self.put(at.path, Content::Directory { from: Some(entry) }, attributes)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Adds the whole of an unpacked archive; `tree` is the one [`Planner::use_tree`] has announced.
     pub(crate) fn add_tree(
         &mut self,

@@ -46,15 +46,22 @@ pub(crate) enum Selected {
 impl Origin<'_> {
     /// What a source of an instruction means; several things if it has wildcards.
     pub(crate) fn select(&self, source: &str) -> Result<Vec<Selected>, TransferError> {
+        Ok(self.select_paths(source)?.into_iter().map(|(_, selected)| selected).collect())
+    }
+
+    /// As [`Origin::select`], each with the path it was found by.
+    pub(crate) fn select_paths(&self, source: &str) -> Result<Vec<(String, Selected)>, TransferError> {
         let path = clean(source);
         if !Glob::has_wildcards(&path) {
-            return Ok(vec![self.one(&path, source)?]);
+            let selected = self.one(&path, source)?;
+            return Ok(vec![(path, selected)]);
         }
         let paths = self.expand(&path)?;
         if paths.is_empty() {
             return Err(TransferError::NoMatch { pattern: source.to_owned(), origin: self.name.to_owned() });
         }
-        paths.iter().map(|path| self.one(path, source)).collect()
+        let one = |path: String| self.one(&path, source).map(|selected| (path, selected));
+        paths.into_iter().map(one).collect()
     }
 
     fn one(&self, path: &str, source: &str) -> Result<Selected, TransferError> {

@@ -193,11 +193,22 @@ fn finish_special(header: &Header, parent: &Parent) -> Result<(), Refused> {
 
 fn owner(header: &Header) -> Result<(Uid, Gid), Refused> {
     let id = |id: u64| u32::try_from(id).map_err(|_| Refused::Because("its owner is out of range"));
-    Ok((Uid::from_raw(id(header.uid()?)?), Gid::from_raw(id(header.gid()?)?)))
+    let old = header.as_old();
+    let (uid, gid) = (number(header.uid(), &old.uid)?, number(header.gid(), &old.gid)?);
+    Ok((Uid::from_raw(id(uid)?), Gid::from_raw(id(gid)?)))
+}
+
+/// A number of a header; a field that says nothing means 0.
+fn number(read: io::Result<u64>, field: &[u8]) -> io::Result<u64> {
+    match read {
+        Err(_) if field.iter().all(|byte| matches!(byte, 0 | b' ')) => Ok(0),
+        other => other,
+    }
 }
 
 fn times(header: &Header) -> Result<Timestamps, Refused> {
-    let tv_sec = i64::try_from(header.mtime()?).map_err(|_| Refused::Because("its time is out of range"))?;
+    let mtime = number(header.mtime(), &header.as_old().mtime)?;
+    let tv_sec = i64::try_from(mtime).map_err(|_| Refused::Because("its time is out of range"))?;
     let time = Timespec { tv_sec, tv_nsec: 0 };
     Ok(Timestamps { last_access: time, last_modification: time })
 }
