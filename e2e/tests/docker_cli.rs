@@ -116,7 +116,7 @@ fn networks_and_volumes(cli: &Cli) {
     assert!(hosts.contains("uplink0"), "{hosts}");
     let bridge = cli.ok("run --rm --network bridge tiny ip -o addr show dev eth0");
     assert!(bridge.contains("inet 172."), "{bridge}");
-    let port = cli.ok("run -d --name ui --network=reddit -p 9292:9292 tiny nc -lk -p 9292 -e echo hello");
+    let port = cli.ok("run -d --name ui --network=reddit -p 9292:9292 tiny httpd -f -p 9292");
     assert_eq!(port.len(), 64, "{port}");
     cli.ok("network create front_net");
     cli.ok("network connect front_net ui");
