@@ -11,6 +11,8 @@ pub const SERVICE: &str = "com.docker.compose.service";
 pub const NUMBER: &str = "com.docker.compose.container-number";
 /// `True` for containers of `run`.
 pub const ONE_OFF: &str = "com.docker.compose.oneoff";
+/// What tells containers of `run` from one another.
+pub const SLUG: &str = "com.docker.compose.slug";
 /// Digest of what the container, network or volume was made from.
 pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 /// Id of the image the container was made from.

@@ -1,14 +1,17 @@
-//! One `up` or `down` of a project at a time.
+//! One `up`, `down` or `run` of a project at a time.
 
 use crate::error::EngineError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
 /// Which projects are being worked on.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Locks {
     held: Arc<Mutex<BTreeMap<String, Holder>>>,
+    /// Told whenever a project is given back.
+    freed: Arc<Notify>,
 }
 
 /// Who works on a project.
@@ -42,18 +45,49 @@ impl Locks {
         held.insert(project.to_owned(), Holder { what, since: OffsetDateTime::now_utc() });
         Ok(Guard { locks: self.clone(), project: project.to_owned() })
     }
+
+    /// Waits until nobody works on a project, and takes the right to.
+    pub(crate) async fn wait(&self, project: &str, what: &'static str) -> Guard {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            // From here on a release is not missed, also when it comes before the wait.
+            freed.as_mut().enable();
+            if let Ok(guard) = self.take(project, what) {
+                return guard;
+            }
+            freed.await;
+        }
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         let mut held = self.locks.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.remove(&self.project);
+        drop(held);
+        self.locks.freed.notify_waiters();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_waits_is_next() {
+        let locks = Locks::default();
+        let guard = locks.take("shop", "up").unwrap();
+        let waiting = tokio::spawn({
+            let locks = locks.clone();
+            async move { locks.wait("shop", "run").await }
+        });
+        tokio::task::yield_now().await;
+        drop(guard);
+        let guard = waiting.await.unwrap();
+        let error = locks.take("shop", "up").unwrap_err().to_string();
+        assert!(error.contains("another `run` began"), "{error}");
+        drop(guard);
+    }
 
     #[test]
     fn a_second_worker_is_told_who_is_first() {

@@ -1,4 +1,4 @@
-//! Whole projects: `up` and `down`.
+//! Whole projects: `up`, `down` and `run`.
 //!
 //! | part | does | I/O |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! one is killed, and finishes: a plan made from what is left has just the steps that are missing.
 //!
 //! # Long-lived tasks
-//! One for each `up` or `down` that is under way; it holds the project's [`locks`] entry until it ends.
+//! One for each `up`, `down` or preparation of `run` that is under way; it holds the project's [`locks`] entry until it ends.
 
 pub mod convert;
 mod execute;
@@ -22,6 +22,7 @@ pub mod labels;
 mod locks;
 mod look;
 pub mod observed;
+mod one_off;
 mod options;
 pub mod plan;
 pub mod preflight;
@@ -31,6 +32,6 @@ mod tryout;
 mod wait;
 
 pub(crate) use locks::Locks;
-pub use options::{BuildChoice, DownOptions, RemoveImages, UpOptions};
+pub use options::{BuildChoice, DownOptions, RemoveImages, RunOptions, UpOptions};
 pub use plan::{Action, Plan, PlanError, Step, plan, plan_down};
 pub use progress::{ProgressEvent, ProjectSummary};

@@ -59,6 +59,24 @@ pub enum BuildChoice {
     Never,
 }
 
+/// How one container of a service is made by `run`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunOptions {
+    /// The service.
+    pub service: String,
+    /// Build its image, and those of what it depends on, also when they are there.
+    pub build: bool,
+    /// Leave the services that it depends on alone.
+    pub no_deps: bool,
+    /// Remove containers of services that the project does not have any more.
+    pub remove_orphans: bool,
+    /// Publish the service's ports.
+    pub service_ports: bool,
+    /// Have the service's names and fixed addresses in its networks.
+    pub use_aliases: bool,
+}
+
 /// How a project is taken down.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

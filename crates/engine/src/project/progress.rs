@@ -34,6 +34,13 @@ pub enum ProgressEvent {
         /// What.
         warning: String,
     },
+    /// The container that `run` made.
+    Container {
+        /// Its id.
+        container: String,
+        /// Its name.
+        name: String,
+    },
     /// It is done.
     Done {
         /// Always true.

@@ -3,7 +3,7 @@
 use super::execute::Execution;
 use super::locks::Guard;
 use super::observed::Observed;
-use super::options::{DownOptions, UpOptions};
+use super::options::{DownOptions, RunOptions, UpOptions};
 use super::plan::images::plan_images;
 use super::plan::{Plan, plan, plan_down, touched_services};
 use super::preflight::{Problem, preflight};
@@ -17,14 +17,37 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Events that a slow client may be behind.
-const BACKLOG: usize = 256;
+pub(super) const BACKLOG: usize = 256;
 
 /// What a project is to become, as the journal keeps it while that is being done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "snake_case")]
-enum Intent {
-    Up { project: Box<Project>, options: UpOptions },
-    Down { name: ProjectName, project: Option<Box<Project>>, options: DownOptions },
+pub(super) enum Intent {
+    Up {
+        project: Box<Project>,
+        options: UpOptions,
+    },
+    Down {
+        name: ProjectName,
+        project: Option<Box<Project>>,
+        options: DownOptions,
+    },
+    /// What a container of `run` needs; the container itself is its client's matter.
+    Run {
+        project: Box<Project>,
+        options: RunOptions,
+    },
+}
+
+impl Intent {
+    /// The command, as it is told to users.
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Up { .. } => "up",
+            Self::Down { .. } => "down",
+            Self::Run { .. } => "run",
+        }
+    }
 }
 
 /// Why an `up` or `down` ended without being done: each problem in one sentence.
@@ -44,6 +67,11 @@ pub(super) struct Teller {
 }
 
 impl Teller {
+    /// One that tells a client.
+    pub(super) fn to(sender: mpsc::Sender<ProgressEvent>) -> Self {
+        Self { sender: Some(sender) }
+    }
+
     /// Tells; a client that is gone is no problem.
     pub(super) async fn tell(&self, event: ProgressEvent) {
         if let Some(sender) = &self.sender {
@@ -79,7 +107,7 @@ impl Teller {
         }
     }
 
-    async fn end(&self, outcome: Result<(), Failure>) {
+    pub(super) async fn end(&self, outcome: Result<(), Failure>) {
         let last = match outcome {
             Ok(()) => ProgressEvent::Done { done: true },
             Err(Failure(problems)) => ProgressEvent::Failed { error: Told { message: problems.join("\n") } },
@@ -128,7 +156,7 @@ impl Engine {
 
     fn work_on(&self, intent: Intent, guard: Guard) -> Feed<ProgressEvent> {
         let (sender, feed) = Feed::new(BACKLOG);
-        let (engine, teller) = (self.clone(), Teller { sender: Some(sender) });
+        let (engine, teller) = (self.clone(), Teller::to(sender));
         tokio::spawn(async move {
             let outcome = engine.fulfil(&intent, &teller).await;
             // The lock is free before the client hears that all is done.
@@ -150,7 +178,7 @@ impl Engine {
                     continue;
                 }
             };
-            let what = if matches!(intent, Intent::Up { .. }) { "up" } else { "down" };
+            let what = intent.verb();
             let Ok(guard) = self.inner.locks.take(&name, what) else { continue };
             let engine = self.clone();
             tokio::spawn(async move {
@@ -171,6 +199,7 @@ impl Engine {
             Intent::Down { name, project, options } => {
                 self.take_down(intent, name, project.as_deref(), options, teller).await
             }
+            Intent::Run { project, options } => self.prepare_run(intent, project, options, teller).await,
         }
     }
 
@@ -216,7 +245,7 @@ impl Engine {
     }
 
     /// Writes down what is to be done, does it, and writes down that it is done.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         intent: &Intent,
         name: &str,
@@ -243,7 +272,7 @@ impl Engine {
     }
 
     /// Builds what is to be built, and looks at what there is then.
-    async fn with_images(
+    pub(super) async fn with_images(
         &self,
         project: &Project,
         options: &UpOptions,
@@ -271,7 +300,12 @@ impl Engine {
     }
 
     /// Everything that would stop the plan half way, before its first step.
-    async fn check(&self, project: &Project, plan: &Plan, mut observed: Observed) -> Result<(), Failure> {
+    pub(super) async fn check(
+        &self,
+        project: &Project,
+        plan: &Plan,
+        mut observed: Observed,
+    ) -> Result<(), Failure> {
         if plan.creates_networks() {
             observed.host_routes = self.host_routes().await?;
         }
@@ -294,6 +328,6 @@ impl Engine {
 }
 
 /// Each as it is told to the user.
-fn sentences<E: std::fmt::Display>(errors: &[E]) -> Vec<String> {
+pub(super) fn sentences<E: std::fmt::Display>(errors: &[E]) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }

@@ -10,6 +10,7 @@ use super::plan::{Plan, Slot};
 use super::run::Teller;
 use crate::{Engine, chain, error::EngineError};
 use compose::model::Project;
+pub(super) use requests::linked;
 use schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,7 +8,7 @@ use compose::model::{Network, Project, Service, ServiceName, Volume};
 use std::collections::BTreeMap;
 
 /// Names of the containers of the services that a service links to.
-pub(super) fn linked(project: &Project, service: &Service) -> BTreeMap<ServiceName, Vec<String>> {
+pub(in crate::project) fn linked(project: &Project, service: &Service) -> BTreeMap<ServiceName, Vec<String>> {
     let links =
         service.networking.links.iter().filter_map(|link| project.services.get(link.service.as_str()));
     links

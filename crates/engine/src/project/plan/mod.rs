@@ -92,3 +92,12 @@ pub enum PlanError {
 pub fn plan(project: &Project, observed: &Observed, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
     up::Planner::new(project, observed, options)?.plan()
 }
+
+/// The steps before a container of `run` can be made: networks, volumes and dependencies of the services that are
+/// named, whose own containers are left alone.
+///
+/// # Errors
+/// Every [`PlanError`] there is.
+pub fn plan_run(project: &Project, observed: &Observed, options: &UpOptions) -> Result<Plan, Vec<PlanError>> {
+    up::Planner::new(project, observed, options)?.only_dependencies().plan()
+}

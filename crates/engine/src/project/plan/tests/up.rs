@@ -1,7 +1,7 @@
 use super::world::{World, project};
 use crate::project::observed::{ObservedContainer, ObservedState};
 use crate::project::options::UpOptions;
-use crate::project::plan::{PlanError, plan};
+use crate::project::plan::{PlanError, plan, plan_run};
 
 const THREE: &str = "
 services:
@@ -430,4 +430,38 @@ fn containers_of_run_are_left_alone() {
     one_off.labels.insert(crate::project::labels::ONE_OFF.to_owned(), "True".to_owned());
     world.observed.containers.push(one_off);
     assert!(world.plan(&shop(), &options()).is_empty());
+}
+
+#[test]
+fn run_brings_up_what_its_service_needs_and_leaves_the_service_alone() {
+    let shop = project(
+        "
+services:
+  db: {image: db}
+  cache: {image: c}
+  web: {image: w, volumes: ['data:/d'], depends_on: {db: {condition: service_healthy}}}
+volumes: {data: {}}
+",
+    );
+    let mut world = World::with_images(&shop);
+    let run = UpOptions { services: vec!["web".to_owned()], ..options() };
+    assert_plan(
+        &plan_run(&shop, &world.observed, &run).unwrap(),
+        "
+        0 create volume shop_data
+        1 create network shop_default
+        2 create shop-db-1 after 1
+        3 start shop-db-1 after 2
+        4 wait until db is healthy after 3
+        ",
+    );
+    let alone = UpOptions { no_deps: true, ..run.clone() };
+    let plan = plan_run(&shop, &world.observed, &alone).unwrap().to_string();
+    assert!(!plan.contains("shop-db-1"), "{plan}");
+    // The service's own containers stay as they are, also when they are out of date.
+    world.up(&shop, &options());
+    let mut changed = shop.clone();
+    changed.services.get_mut("web").unwrap().labels.insert("new".to_owned(), "1".to_owned());
+    let plan = plan_run(&changed, &world.observed, &run).unwrap().to_string();
+    assert!(!plan.contains("shop-web-1"), "{plan}");
 }

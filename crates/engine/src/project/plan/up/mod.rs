@@ -22,6 +22,8 @@ pub(super) struct Planner<'a> {
     options: &'a UpOptions,
     /// The services that are touched, in order.
     services: Vec<&'a Service>,
+    /// The containers of the services that were named are left alone.
+    only_dependencies: bool,
     plan: Plan,
 }
 
@@ -56,9 +58,19 @@ impl<'a> Planner<'a> {
     ) -> Result<Self, Vec<PlanError>> {
         let names = touched_services(project, options)?;
         let services = names.iter().filter_map(|name| project.services.get(name.as_str())).collect();
-        let planner = Self { project, observed, options, services, plan: Plan::default() };
+        let plan = Plan::default();
+        let planner = Self { project, observed, options, services, only_dependencies: false, plan };
         let errors = planner.scale_errors();
         if errors.is_empty() { Ok(planner) } else { Err(errors) }
+    }
+
+    /// Leaves alone the containers of the services that were named.
+    pub(super) fn only_dependencies(self) -> Self {
+        Self { only_dependencies: true, ..self }
+    }
+
+    fn is_left_alone(&self, service: &Service) -> bool {
+        self.only_dependencies && self.options.services.iter().any(|name| name == service.name.as_str())
     }
 
     fn scale_errors(&self) -> Vec<PlanError> {
@@ -106,6 +118,8 @@ impl<'a> Planner<'a> {
         for service in self.services.clone() {
             if let Some(decision) = decisions.get(service.name.as_str()) {
                 self.service(service, decision, &networks, &mut made);
+            } else if self.is_left_alone(service) {
+                self.gates(service, &mut made);
             }
         }
         self.wait_for_all(&decisions, &made);
@@ -148,13 +162,14 @@ impl<'a> Planner<'a> {
             explicit,
         };
         let mut decisions = BTreeMap::new();
-        for service in &self.services {
+        for service in self.services.iter().filter(|service| !self.is_left_alone(service)) {
             let decision = decider.decide(service, &decisions);
             decisions.insert(service.name.clone(), decision);
         }
         // Dependents that are restarted with a replaced dependency, though nobody named them.
         for service in all_in_order(self.project) {
-            if decisions.contains_key(service.name.as_str()) || self.options.no_deps {
+            let is_decided = decisions.contains_key(service.name.as_str()) || self.is_left_alone(service);
+            if is_decided || self.options.no_deps {
                 continue;
             }
             let mut decision = decider.decide(service, &decisions);

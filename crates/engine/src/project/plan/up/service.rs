@@ -114,7 +114,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What must have happened to the dependencies of a service before it is started.
-    fn gates(&mut self, service: &Service, made: &mut Made) -> Vec<StepId> {
+    pub(super) fn gates(&mut self, service: &Service, made: &mut Made) -> Vec<StepId> {
         let mut gates = Vec::new();
         for (name, dependency) in &service.lifecycle.depends_on {
             let starts = made.starts.get(name.as_str()).cloned().unwrap_or_default();
