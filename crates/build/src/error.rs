@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use beneath::AccountError;
 use image::{CommitError, PutImageError, ReferenceError, ResolveError, StoreError};
 
+pub use crate::builder::OutputError;
+pub use crate::cache::CacheError;
 pub use crate::context::IgnoreError;
 use crate::dockerfile::ParseError;
 use crate::expand::ExpandError;
@@ -115,6 +117,17 @@ pub enum BuildError {
     /// The image could not be stored.
     #[error("the image could not be stored")]
     Put(#[from] PutImageError),
+    /// The result could not be written where it was wanted.
+    #[error("cannot write the result to {}", to.display())]
+    Output {
+        /// Where to.
+        to: PathBuf,
+        /// Why.
+        source: Box<OutputError>,
+    },
+    /// The cache could not be copied to where it was wanted.
+    #[error("cannot write the build cache")]
+    CacheExport(#[source] CacheError),
     /// The image store failed.
     #[error("the image store failed")]
     Store(#[from] StoreError),

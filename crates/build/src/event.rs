@@ -79,7 +79,7 @@ pub enum Stream {
 /// The image that was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildResult {
-    /// Its id, `sha256:…`: the digest of its configuration.
+    /// Its id, `sha256:…`: the digest of its configuration. Empty when only its files were wanted.
     pub image: String,
     /// The references it now has because of this build, in full form.
     pub tags: Vec<String>,

@@ -73,11 +73,23 @@ pub(super) fn cached_or<E>(
 
 /// The record of a step in the cache, if its layer is still there; the layer is protected then.
 fn cached(session: &Session<'_>, key: &Digest) -> Option<Record> {
-    let record = session.cache.get(key)?;
-    match &record.layer {
-        Some(layer) => session.lease.protect(layer).is_ok().then_some(record),
-        None => Some(record),
-    }
+    let own = session.cache.get(key).filter(|record| match &record.layer {
+        Some(layer) => session.lease.protect(layer).is_ok(),
+        None => true,
+    });
+    own.or_else(|| imported(session, key))
+}
+
+/// The record of a step in a cache of elsewhere; it is in the store's own then. What cannot be had from there is made.
+fn imported(session: &Session<'_>, key: &Digest) -> Option<Record> {
+    let mut found = session
+        .imported
+        .iter()
+        .filter_map(|imported| imported.get(key, session.store, session.lease).ok().flatten());
+    let record = found.next()?;
+    // Without it the layer is only looked up there again.
+    let _ = session.cache.put(key, &record);
+    Some(record)
 }
 
 /// An empty upper directory with the attributes of the root below it.

@@ -8,6 +8,7 @@ mod layer;
 mod metadata;
 mod mounts;
 mod output;
+mod output_files;
 mod report;
 mod run;
 mod schedule;
@@ -24,7 +25,7 @@ use image::{ImageConfig, LayerId, Reference, Store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cache::{Cache, Record};
+use crate::cache::{self, Cache, CacheError, Imported, Record};
 use crate::context::{self, Context};
 use crate::dockerfile::Dockerfile;
 use crate::error::BuildError;
@@ -33,11 +34,12 @@ use crate::graph;
 use crate::hash::Hasher;
 use crate::platform;
 use crate::remote::Remote;
-use crate::request::{BuildRequest, NamedContext};
+use crate::request::{BuildRequest, CacheLocation, NamedContext};
 use crate::runner::Runner;
 
 pub use change::{ChangeError, apply_changes};
 use images::Images;
+pub use output_files::OutputError;
 use report::Report;
 use session::Session;
 use state::State;
@@ -91,6 +93,7 @@ pub fn build(
         report: &report,
         cancel,
         made: Mutex::default(),
+        imported: imported(request, &name, &report),
     };
     let done = schedule::build_all(&session)?.all();
     unused_arguments(&session, done.values().map(Arc::as_ref));
@@ -105,6 +108,44 @@ fn contexts(request: &BuildRequest) -> Result<BTreeMap<String, Context>, BuildEr
         NamedContext::Image(_) => None,
     });
     directories.map(|(name, path)| Ok((name.clone(), Context::open(path, None)?))).collect()
+}
+
+/// Opens the caches to be used; one that cannot be is no reason not to build.
+fn imported(request: &BuildRequest, file: &str, report: &Report<'_>) -> Vec<Imported> {
+    let open = |from: &CacheLocation| match from {
+        CacheLocation::Directory(path) => Imported::open(path),
+        CacheLocation::Registry(name) => Err(CacheError::Registry(name.clone())),
+    };
+    let mut opened = Vec::new();
+    for from in &request.cache_from {
+        match open(from) {
+            Ok(imported) => opened.push(imported),
+            Err(error) => report.warn(Warning {
+                rule: "CacheNotUsed".into(),
+                file: file.to_owned(),
+                line: 1,
+                message: std::error::Error::source(&error)
+                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
+            }),
+        }
+    }
+    opened
+}
+
+/// Copies the cache's records of this build to where they are wanted.
+fn export_cache(session: &Session<'_>, layers: &[LayerId]) -> Result<(), BuildError> {
+    for wanted in &session.request.cache_to {
+        let mut records = session.records();
+        if !wanted.all_stages {
+            records.retain(|_, record| record.layer.is_some_and(|layer| layers.contains(&layer)));
+        }
+        match &wanted.to {
+            CacheLocation::Directory(path) => cache::export(path, &records, session.store),
+            CacheLocation::Registry(name) => Err(CacheError::Registry(name.clone())),
+        }
+        .map_err(BuildError::CacheExport)?;
+    }
+    Ok(())
 }
 
 fn tags(request: &BuildRequest) -> Result<Vec<Reference>, BuildError> {
@@ -140,10 +181,18 @@ fn finish(session: &Session<'_>, mut state: State, tags: &[Reference]) -> Result
     state.image.rootfs.diff_ids.clone_from(&state.layers);
     let created = created(session, &state.image, &state.layers);
     state.date(&created);
-    let image = session.store.put_image(session.lease, state.image, &state.layers, tags)?;
+    let outputs = &session.request.outputs;
+    let files_only = !outputs.is_empty() && !outputs.iter().any(|output| output.kind.needs_image());
+    let image = match files_only && tags.is_empty() {
+        true => String::new(),
+        false => session.store.put_image(session.lease, state.image, &state.layers, tags)?.id.to_string(),
+    };
+    let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
+    let names = if tags.is_empty() { vec![image.clone()] } else { tags.clone() };
+    outputs.iter().try_for_each(|output| output_files::write(session, output, &state.layers, &names))?;
+    export_cache(session, &state.layers)?;
     let (steps, cached) = session.report.counts();
-    let tags = tags.iter().map(ToString::to_string).collect();
-    let result = BuildResult { image: image.id.to_string(), tags, steps, cached };
+    let result = BuildResult { image, tags, steps, cached };
     session.report.event(BuildEvent::Finished(result.clone()));
     Ok(result)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use image::{Digest, LayerId, Lease, Store};
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::images::Images;
 use super::report::Report;
 use super::state::Given;
-use crate::cache::{Cache, Record};
+use crate::cache::{Cache, Imported, Record};
 use crate::context::Context;
 use crate::dockerfile::Dockerfile;
 use crate::error::BuildError;
@@ -38,12 +38,22 @@ pub(super) struct Session<'a> {
     pub(super) cancel: Cancel,
     /// What the steps of this build have made or found; the lock of a key is held while its step is carried out.
     pub(super) made: Mutex<HashMap<Digest, Arc<Mutex<Option<Record>>>>>,
+    /// Caches of elsewhere.
+    pub(super) imported: Vec<Imported>,
 }
 
 impl Session<'_> {
     /// Fails when the build was cancelled.
     pub(super) fn check(&self) -> Result<(), BuildError> {
         if self.cancel.is_cancelled() { Err(BuildError::Cancelled) } else { Ok(()) }
+    }
+
+    /// What the steps of this build have made or found.
+    pub(super) fn records(&self) -> BTreeMap<Digest, Record> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let record =
+            |slot: &Mutex<Option<Record>>| slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        made.iter().filter_map(|(key, slot)| Some((*key, record(slot)?))).collect()
     }
 
     /// The build's time as configurations have it.

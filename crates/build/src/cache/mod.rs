@@ -3,6 +3,8 @@
 //! One small file per key beneath `build-cache` in the store's root, written aside and renamed, so that a killed or
 //! full-disk build leaves nothing half-written. A file that does not parse, or names a layer that is gone, is a miss.
 
+mod layout;
+
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use image::{Digest, LayerId, Store};
 use serde::{Deserialize, Serialize};
+
+pub use layout::CacheError;
+pub(crate) use layout::{Imported, export};
 
 /// What a step made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
