@@ -49,7 +49,7 @@ pub(crate) struct ProjectFlags {
 /// The form in which a command was given: decides what its names mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// `berth VERB`: Docker's meaning; what Docker would refuse is looked up in the project of
+    /// `berth VERB`: Docker's meaning; a name that is no container's is looked up in the project of
     /// the current directory.
     Plain,
     /// `berth container VERB` and the like: Docker's meaning only.

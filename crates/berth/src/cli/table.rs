@@ -27,11 +27,23 @@ pub(crate) struct Verb {
     aliases: &'static [&'static str],
     examples: &'static str,
     own_h: bool,
+    takes: Takes,
     augment: fn(Command) -> Command,
     /// Runs it inside the event loop.
     pub(crate) run: for<'a> fn(&'a Context, &'a ArgMatches) -> Running<'a>,
     /// Runs it without an event loop, when it makes its own or needs none.
     pub(crate) direct: Option<fn(Globals, &ArgMatches) -> Outcome>,
+}
+
+/// What the names after a command are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// Nothing that depends on the form.
+    Other,
+    /// One container or service.
+    One,
+    /// Containers or services; in a project none means all.
+    Many,
 }
 
 /// Commands that stand together.
@@ -53,6 +65,7 @@ pub(crate) const fn verb<A: Run>(name: &'static str, about: &'static str) -> Ver
         aliases: &[],
         examples: "",
         own_h: false,
+        takes: Takes::Other,
         augment: A::augment_args,
         run: |context, matches| {
             Box::pin(async move {
@@ -93,22 +106,55 @@ impl Verb {
         self
     }
 
+    /// It takes one name, which the form makes a container's or a service's.
+    pub(crate) const fn takes_one(mut self) -> Verb {
+        self.takes = Takes::One;
+        self
+    }
+
+    /// It takes names, which the form makes containers' or services'.
+    pub(crate) const fn takes_many(mut self) -> Verb {
+        self.takes = Takes::Many;
+        self
+    }
+
     /// Runs the command without an event loop.
     pub(crate) const fn direct(mut self, direct: fn(Globals, &ArgMatches) -> Outcome) -> Verb {
         self.direct = Some(direct);
         self
     }
 
-    fn command(&'static self) -> Command {
+    fn command(&'static self, form: Form) -> Command {
         let mut command = Command::new(self.name).about(self.about).visible_aliases(self.aliases.iter());
-        if !self.examples.is_empty() {
-            command = command.after_help(self.examples);
+        let notes = [self.takes.note(form), self.examples].map(str::to_owned);
+        let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+        if !notes.is_empty() {
+            command = command.after_help(notes.join("\n\n"));
         }
         if self.own_h {
             let help = Arg::new("help").long("help").action(ArgAction::Help).help("Print help");
             command = command.disable_help_flag(true).arg(help);
         }
         command.defer(self.augment)
+    }
+}
+
+impl Takes {
+    /// What the help says about the names.
+    fn note(self, form: Form) -> &'static str {
+        match (self, form) {
+            (Takes::Other, _) => "",
+            (_, Form::Host) => "Names are containers, never services.",
+            (Takes::One, Form::Project) => "The name is a service of the project.",
+            (Takes::Many, Form::Project) => "Names are services of the project; without one all are meant.",
+            (Takes::One, Form::Plain) => {
+                "The name is a container; where there is a compose file, also a service of its project."
+            }
+            (Takes::Many, Form::Plain) => {
+                "Names are containers; where there is a compose file, also services of its project, and all of \
+                 those without a name."
+            }
+        }
     }
 }
 
@@ -122,6 +168,17 @@ pub(crate) struct Chosen<'a> {
     pub(crate) form: Form,
 }
 
+const AFTER_HELP: &str = "\
+What names mean:
+  berth COMMAND            Containers, as Docker. Where there is a compose file, a name that is no
+                           container may be a service of its project, and `berth stop`, `berth logs`
+                           and the like without a name mean the whole project.
+  berth compose COMMAND    The project and its services, as Compose. `berth -f FILE COMMAND` is the
+                           same: a flag that chooses a project (-f -p --profile ...) comes first.
+  berth container COMMAND  Containers only.
+
+Run `berth COMMAND --help` for more on a command.";
+
 /// The whole command line.
 pub(crate) fn command(groups: &'static [Group]) -> Command {
     let mut root = Command::new("berth")
@@ -132,14 +189,14 @@ pub(crate) fn command(groups: &'static [Group]) -> Command {
         .disable_help_subcommand(false)
         .infer_subcommands(false)
         .help_template(
-            "{about}\n\nUsage: berth [OPTIONS] COMMAND\n\n{before-help}Options:\n{options}\n{after-help}",
+            "{about}\n\nUsage: berth [OPTIONS] COMMAND\n\n{before-help}Options:\n{options}{after-help}",
         )
         .before_help(sections(groups))
-        .after_help("Run `berth COMMAND --help` for more on a command.");
+        .after_help(AFTER_HELP);
     root = project_args(global_args(root));
     for group in groups {
         root = if group.name.is_empty() {
-            root.subcommands(group.verbs.iter().map(Verb::command))
+            root.subcommands(group.verbs.iter().map(|verb| verb.command(group.form)))
         } else {
             root.subcommand(group_command(group))
         };
@@ -154,7 +211,7 @@ fn group_command(group: &'static Group) -> Command {
         .arg_required_else_help(true)
         .defer(|command| command);
     let command = if group.form == Form::Project { project_args(command) } else { command };
-    command.subcommands(group.verbs.iter().map(Verb::command))
+    command.subcommands(group.verbs.iter().map(|verb| verb.command(group.form)))
 }
 
 /// The list of commands in the help, by sections.

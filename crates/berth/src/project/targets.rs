@@ -1,14 +1,16 @@
 //! What the names on a command line stand for.
 //!
 //! `berth compose VERB` takes services; `berth container VERB` takes containers; `berth VERB` takes containers, and in
-//! a directory with a compose file its services too, all of them when none is named.
+//! a directory with a compose file a name that is no container's may be a service's; all services when none is named.
 
 use std::collections::BTreeSet;
 
 use compose::model::Project;
+use serde_json::Value;
 
 use super::{Member, here, members, members_of, scope};
 use crate::cli::{Context, Form};
+use crate::client::Call;
 use crate::failure::Failure;
 
 /// A container that a command is about.
@@ -50,8 +52,9 @@ pub(crate) async fn targets(context: &Context, names: &[String]) -> Result<Vec<T
         }
         return Ok(names.iter().map(|name| Target::named(name)).collect());
     };
-    let is_service = |name: &String| project.services.keys().any(|service| service.as_str() == name);
-    if !names.is_empty() && !names.iter().any(is_service) {
+    let services = services_among(context, &project, names).await?;
+    let is_service = |name: &String| services.contains(name);
+    if !names.is_empty() && services.is_empty() {
         return Ok(names.iter().map(|name| Target::named(name)).collect());
     }
     let members = members(&context.engine, project.name.as_str()).await?;
@@ -66,6 +69,25 @@ pub(crate) async fn targets(context: &Context, names: &[String]) -> Result<Vec<T
         }
     }
     Ok(found)
+}
+
+/// The names that are services and no container's name: who has a container of that name means the container.
+async fn services_among(
+    context: &Context,
+    project: &Project,
+    names: &[String],
+) -> Result<BTreeSet<String>, Failure> {
+    let mut services: BTreeSet<String> =
+        names.iter().filter(|name| project.services.contains_key(name.as_str())).cloned().collect();
+    if services.is_empty() {
+        return Ok(services);
+    }
+    let rows = context.engine.json(Call::get("/containers/json?all=1")).await?;
+    for row in rows.as_array().into_iter().flatten() {
+        let taken = row["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        services.retain(|service| !taken.clone().any(|name| name.trim_start_matches('/') == service));
+    }
+    Ok(services)
 }
 
 fn needs_a_name() -> Failure {

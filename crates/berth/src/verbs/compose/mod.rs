@@ -11,6 +11,7 @@ mod ls;
 mod port;
 mod progress;
 mod ps;
+mod restart;
 mod rm;
 mod up;
 mod watch;
@@ -32,7 +33,7 @@ pub(crate) const GROUP: &[Verb] = &[
     up::CREATE,
     lifecycle::START,
     lifecycle::STOP,
-    lifecycle::RESTART,
+    restart::RESTART,
     lifecycle::KILL,
     lifecycle::PAUSE,
     lifecycle::UNPAUSE,

@@ -112,6 +112,8 @@ impl MakeFlags {
             no_build: self.no_build,
             force_recreate: self.force_recreate,
             no_recreate: self.no_recreate,
+            always_recreate_deps: self.always_recreate_deps,
+            renew_anon_volumes: self.renew_anon_volumes,
             remove_orphans: self.remove_orphans,
             scale: scale(&self.scale)?,
             services: services.to_vec(),

@@ -16,9 +16,11 @@ use crate::terminal::{End, Size};
 
 /// The command `exec`.
 pub(crate) const EXEC: Verb = verb::<Exec>("exec", "Run a command in a running container")
+    .takes_one()
     .examples("Examples:\n  berth exec -it web bash\n  berth exec -u www -e DEBUG=1 web env");
 /// The command `attach`.
 pub(crate) const ATTACH: Verb = verb::<Attach>("attach", "Join the streams of a running container")
+    .takes_one()
     .examples("In a terminal ctrl-p ctrl-q leaves the container running.");
 
 /// Run a command in a running container.
@@ -35,8 +37,8 @@ pub(crate) struct Exec {
     /// Keys that leave a terminal
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
-    /// Container, then the command and its arguments
-    #[arg(value_name = "CONTAINER COMMAND [ARG...]", required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
+    /// Container or service, then the command and its arguments
+    #[arg(value_name = "NAME COMMAND [ARG...]", required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
     container_and_command: Vec<String>,
 }
 
@@ -153,7 +155,8 @@ pub(crate) struct Attach {
     /// Keys that leave a terminal
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
-    /// Name or id; a service in a project
+    /// Name or id
+    #[arg(value_name = "NAME")]
     container: String,
 }
 

@@ -14,17 +14,17 @@ use crate::terminal::End;
 use crate::{output, verbs::each};
 
 /// The command `start`.
-pub(crate) const START: Verb = verb::<Start>("start", "Start containers");
+pub(crate) const START: Verb = verb::<Start>("start", "Start containers").takes_many();
 /// The command `stop`.
-pub(crate) const STOP: Verb = verb::<Stop>("stop", "Stop containers");
+pub(crate) const STOP: Verb = verb::<Stop>("stop", "Stop containers").takes_many();
 /// The command `restart`.
-pub(crate) const RESTART: Verb = verb::<Restart>("restart", "Stop and start containers");
+pub(crate) const RESTART: Verb = verb::<Restart>("restart", "Stop and start containers").takes_many();
 /// The command `kill`.
-pub(crate) const KILL: Verb = verb::<Kill>("kill", "Send a signal to containers");
+pub(crate) const KILL: Verb = verb::<Kill>("kill", "Send a signal to containers").takes_many();
 /// The command `pause`.
-pub(crate) const PAUSE: Verb = verb::<Pause>("pause", "Freeze containers");
+pub(crate) const PAUSE: Verb = verb::<Pause>("pause", "Freeze containers").takes_many();
 /// The command `unpause`.
-pub(crate) const UNPAUSE: Verb = verb::<Unpause>("unpause", "Let frozen containers go on");
+pub(crate) const UNPAUSE: Verb = verb::<Unpause>("unpause", "Let frozen containers go on").takes_many();
 /// The command `rm`.
 pub(crate) const RM: Verb = verb::<Remove>("rm", "Remove containers").aliases(&["remove"]);
 /// The command `wait`.
@@ -44,8 +44,8 @@ pub(crate) struct Start {
     /// Keys that leave a terminal
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
-    /// Names or ids; services in a project
-    #[arg(value_name = "CONTAINER")]
+    /// Names or ids
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 
@@ -91,8 +91,8 @@ pub(crate) struct Stop {
     /// Signal instead of the container's own
     #[arg(short, long, value_name = "SIGNAL")]
     signal: Option<String>,
-    /// Names or ids; services in a project
-    #[arg(value_name = "CONTAINER")]
+    /// Names or ids
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 
@@ -111,23 +111,40 @@ impl Run for Stop {
 /// Stop and start containers.
 #[derive(Debug, Args)]
 pub(crate) struct Restart {
+    #[command(flatten)]
+    how: RestartFlags,
+    /// Names or ids
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// How containers are stopped before they are started again.
+#[derive(Debug, Args)]
+pub(crate) struct RestartFlags {
     /// Seconds until SIGKILL; -1 waits without end
     #[arg(short, long, visible_alias = "time", value_name = "SECONDS", allow_negative_numbers = true)]
     timeout: Option<i64>,
     /// Signal instead of the container's own
     #[arg(short, long, value_name = "SIGNAL")]
     signal: Option<String>,
-    /// Names or ids; services in a project
-    #[arg(value_name = "CONTAINER")]
-    names: Vec<String>,
 }
 
 impl Run for Restart {
     async fn run(self, context: &Context) -> Outcome {
         let targets = targets(context, &self.names).await?;
-        let (time, signal) = (number(self.timeout), self.signal.unwrap_or_default());
-        at_once(&targets, async |target: &Target| {
-            post(context, &target.id, "restart", &[("t", &time), ("signal", &signal)]).await
+        self.how.restart(context, &targets).await
+    }
+}
+
+impl RestartFlags {
+    /// Restarts all at the same time.
+    ///
+    /// # Errors
+    /// Standard output is gone.
+    pub(crate) async fn restart(&self, context: &Context, targets: &[Target]) -> Outcome {
+        let (time, signal) = (number(self.timeout), self.signal.as_deref().unwrap_or_default());
+        at_once(targets, async |target: &Target| {
+            post(context, &target.id, "restart", &[("t", &time), ("signal", signal)]).await
         })
         .await
     }
@@ -139,8 +156,8 @@ pub(crate) struct Kill {
     /// The signal
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
     signal: String,
-    /// Names or ids; services in a project
-    #[arg(value_name = "CONTAINER")]
+    /// Names or ids
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 
@@ -160,8 +177,8 @@ impl Run for Kill {
 /// Freeze all processes of containers.
 #[derive(Debug, Args)]
 pub(crate) struct Pause {
-    /// Names or ids; services in a project
-    #[arg(value_name = "CONTAINER")]
+    /// Names or ids
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 
@@ -175,8 +192,8 @@ impl Run for Pause {
 /// Let frozen containers go on.
 #[derive(Debug, Args)]
 pub(crate) struct Unpause {
-    /// Names or ids; services in a project
-    #[arg(value_name = "CONTAINER")]
+    /// Names or ids
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 

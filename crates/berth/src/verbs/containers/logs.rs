@@ -13,7 +13,7 @@ use crate::verbs::compose::follow::{Follow, Style};
 use container::protocol::StreamName;
 
 /// The command.
-pub(crate) const LOGS: Verb = verb::<Logs>("logs", "Show the output of containers");
+pub(crate) const LOGS: Verb = verb::<Logs>("logs", "Show the output of containers").takes_many();
 
 /// Show the output of containers.
 #[derive(Debug, Args)]
@@ -23,8 +23,8 @@ pub(crate) struct Logs {
     /// Show extra attributes
     #[arg(long, hide = true)]
     details: bool,
-    /// Name or id; a service in a project
-    #[arg(value_name = "CONTAINER")]
+    /// Names or ids
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 

@@ -16,9 +16,9 @@ use crate::output;
 use crate::project::{Target, targets};
 
 /// The command `top`.
-pub(crate) const TOP: Verb = verb::<Top>("top", "Show the processes of a container");
+pub(crate) const TOP: Verb = verb::<Top>("top", "Show the processes of a container").takes_many();
 /// The command `port`.
-pub(crate) const PORT: Verb = verb::<Port>("port", "Show a container's published ports");
+pub(crate) const PORT: Verb = verb::<Port>("port", "Show a container's published ports").takes_one();
 /// The command `diff`.
 pub(crate) const DIFF: Verb = verb::<Diff>("diff", "Show what a container has changed in its file system");
 /// The command `export`.
@@ -28,7 +28,7 @@ pub(crate) const EXPORT: Verb = verb::<Export>("export", "Write a container's fi
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     /// Name or id, then options of ps
-    #[arg(value_name = "CONTAINER [PS OPTIONS]", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "NAME [PS OPTIONS]", trailing_var_arg = true, allow_hyphen_values = true)]
     container_and_options: Vec<String>,
 }
 
@@ -74,7 +74,8 @@ async fn show_processes(context: &Context, target: &Target, options: &str) -> Re
 /// Show a container's published ports, or the one of PORT.
 #[derive(Debug, Args)]
 pub(crate) struct Port {
-    /// Name or id; a service in a project
+    /// Name or id
+    #[arg(value_name = "NAME")]
     container: String,
     /// Port in the container
     #[arg(value_name = "PORT[/PROTOCOL]")]

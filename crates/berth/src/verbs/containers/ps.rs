@@ -7,6 +7,7 @@ use crate::cli::{Context, Run, Verb, verb};
 use crate::client::{Call, query};
 use crate::failure::{Exit, Outcome};
 use crate::format::{Listing, human};
+use crate::project::PROJECT_LABEL;
 use crate::verbs::filters;
 
 /// The command as `ps`.
@@ -20,6 +21,7 @@ const LISTING: Listing = Listing {
         ("RunningFor", "CREATED"),
         ("CreatedAt", "CREATED AT"),
         ("LocalVolumes", "LOCAL VOLUMES"),
+        ("Project", "PROJECT"),
     ],
     table: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"],
     quiet: "ID",
@@ -29,6 +31,27 @@ const WITH_SIZE: Listing = Listing {
     table: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"],
     ..LISTING
 };
+
+const WITH_PROJECT: Listing = Listing {
+    table: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Project", "Names"],
+    ..LISTING
+};
+
+const WITH_PROJECT_AND_SIZE: Listing = Listing {
+    table: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Project", "Names", "Size"],
+    ..LISTING
+};
+
+/// The list for these rows: projects are shown where there are any.
+fn listing(rows: &[Value], size: bool) -> &'static Listing {
+    let in_projects = rows.iter().any(|row| row["Project"] != "");
+    match (in_projects, size) {
+        (false, false) => &LISTING,
+        (false, true) => &WITH_SIZE,
+        (true, false) => &WITH_PROJECT,
+        (true, true) => &WITH_PROJECT_AND_SIZE,
+    }
+}
 
 /// List containers, those of projects with them.
 #[derive(Debug, Args)]
@@ -78,8 +101,7 @@ impl Run for Ps {
         let containers = context.engine.json(Call::get(&path)).await?;
         let rows: Vec<Value> =
             containers.as_array().into_iter().flatten().map(|one| row(one, self.no_trunc)).collect();
-        let listing = if self.size { &WITH_SIZE } else { &LISTING };
-        listing.print(&rows, self.format.as_deref(), self.quiet)?;
+        listing(&rows, self.size).print(&rows, self.format.as_deref(), self.quiet)?;
         Ok(Exit::SUCCESS)
     }
 }
@@ -109,6 +131,7 @@ pub(crate) fn row(container: &Value, whole: bool) -> Value {
         "LocalVolumes": volumes(container).count().to_string(),
         "Mounts": volumes(container).collect::<Vec<_>>().join(","),
         "Networks": networks(container),
+        "Project": labels.get(PROJECT_LABEL).and_then(Value::as_str).unwrap_or_default(),
         "Label()": labels,
     })
 }
@@ -242,5 +265,13 @@ mod tests {
         let shown = ["ID", "Command", "Names", "Labels", "LocalVolumes", "Mounts", "Networks"]
             .map(|key| row[key].as_str().unwrap());
         assert_eq!(shown, ["0123456789ab", "\"nginx -g daemon off…\"", "web", "a=b", "1", "data", "bridge"]);
+        assert!(!listing(&[row], true).table.contains(&"Project"));
+    }
+
+    #[test]
+    fn a_projects_containers_have_a_column_for_it() {
+        let row = row(&json!({"Labels": {PROJECT_LABEL: "shop"}}), false);
+        assert_eq!(row["Project"], "shop");
+        assert_eq!(listing(&[row], false).table[6..], ["Project", "Names"]);
     }
 }

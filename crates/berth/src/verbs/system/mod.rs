@@ -4,6 +4,7 @@ mod completion;
 mod engine;
 mod events;
 mod info;
+mod oci;
 mod version;
 
 use crate::cli::Verb;
@@ -11,7 +12,7 @@ use crate::verbs::prune;
 
 /// Commands of `berth`.
 pub(crate) const TOP: &[Verb] =
-    &[engine::VERB, info::INFO, version::VERB, info::DOCTOR, events::VERB, completion::VERB];
+    &[engine::VERB, info::INFO, version::VERB, info::DOCTOR, events::VERB, oci::VERB, completion::VERB];
 
 /// Commands of `berth system`.
 pub(crate) const GROUP: &[Verb] = &[info::DF, info::INFO, events::VERB, prune::SYSTEM];

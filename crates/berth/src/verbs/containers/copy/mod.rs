@@ -14,7 +14,7 @@ use crate::output;
 use crate::project::targets;
 
 /// The command.
-pub(crate) const CP: Verb = verb::<Copy>("cp", "Copy files between this host and a container").examples(
+pub(crate) const CP: Verb = verb::<Copy>("cp", "Copy files between this host and a container").takes_one().examples(
     "Examples:\n  berth cp site/ web:/srv                 make /srv/site, or fill /srv when it is not there yet\n  \
      berth cp site/. web:/srv                put what site holds into /srv\n  \
      berth cp web:/var/log/app.log .\n  berth cp web:/etc - | tar -t             `-` is a tar archive\n\n\
