@@ -27,6 +27,37 @@ impl Style {
     }
 }
 
+/// What stands before the lines of each container.
+pub(crate) struct Prefixes {
+    style: Style,
+    width: usize,
+    known: Vec<(String, String)>,
+}
+
+impl Prefixes {
+    /// Prefixes as wide as the longest of these names.
+    pub(crate) fn for_names(style: Style, names: &[String]) -> Prefixes {
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        Prefixes { style, width, known: Vec::new() }
+    }
+
+    /// The prefix of a service's container; the same one each time.
+    pub(crate) fn of(&mut self, container: &str, service: &str) -> String {
+        if let Some((_, prefix)) = self.known.iter().find(|(known, _)| known == container) {
+            return prefix.clone();
+        }
+        let (name, width) = (short_name(container, service), self.width);
+        let colour = COLOURS[self.known.len() % COLOURS.len()];
+        let prefix = match (self.style.prefix, self.style.colour) {
+            (false, _) => String::new(),
+            (true, false) => format!("{name:width$}  | "),
+            (true, true) => format!("\x1b[{colour}m{name:width$}  |\x1b[0m "),
+        };
+        self.known.push((container.to_owned(), prefix.clone()));
+        prefix
+    }
+}
+
 /// Containers whose output is shown.
 pub(crate) struct Follow {
     targets: Vec<(Target, String)>,
@@ -35,19 +66,12 @@ pub(crate) struct Follow {
 impl Follow {
     /// Gives each container its prefix.
     pub(crate) fn new(targets: &[Target], style: Style) -> Follow {
-        let names: Vec<String> = targets.iter().map(short_name).collect();
-        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-        let prefix = |at: usize, name: &str| match (style.prefix, style.colour) {
-            (false, _) => String::new(),
-            (true, false) => format!("{name:width$}  | "),
-            (true, true) => format!("\x1b[{}m{name:width$}  |\x1b[0m ", COLOURS[at % COLOURS.len()]),
-        };
-        let with_prefix = targets
-            .iter()
-            .zip(&names)
-            .enumerate()
-            .map(|(at, (target, name))| (target.clone(), prefix(at, name)));
-        Follow { targets: with_prefix.collect() }
+        let service = |target: &Target| target.service.clone().unwrap_or_default();
+        let names: Vec<String> =
+            targets.iter().map(|target| short_name(&target.shown, &service(target))).collect();
+        let mut prefixes = Prefixes::for_names(style, &names);
+        let with_prefix = |target: &Target| (target.clone(), prefixes.of(&target.shown, &service(target)));
+        Follow { targets: targets.iter().map(with_prefix).collect() }
     }
 
     /// Shows their output until all have ended.
@@ -65,15 +89,14 @@ impl Follow {
 }
 
 /// The name without the project's: `web-1`.
-fn short_name(target: &Target) -> String {
-    let service = target.service.as_deref().filter(|service| !service.is_empty());
-    let at = service.and_then(|service| target.shown.rfind(&format!("-{service}-")));
-    at.map_or_else(|| target.shown.clone(), |at| target.shown[at + 1..].to_owned())
+fn short_name(container: &str, service: &str) -> String {
+    let at = if service.is_empty() { None } else { container.rfind(&format!("-{service}-")) };
+    at.map_or_else(|| container.to_owned(), |at| container[at + 1..].to_owned())
 }
 
 async fn show(context: &Context, target: &Target, prefix: &str, choice: &LogChoice) -> Result<(), Failure> {
     let mut frames = open(context, &target.id, choice).await?;
-    let (mut out, mut err) = (Lines::default(), Lines::default());
+    let (mut out, mut err) = (Whole::default(), Whole::default());
     while let Some((stream, bytes)) = frames.next().await? {
         match stream {
             StreamName::Stdout => output::write(&out.prefixed(&bytes, prefix))?,
@@ -87,12 +110,13 @@ async fn show(context: &Context, target: &Target, prefix: &str, choice: &LogChoi
 
 /// Output cut into whole lines, so that lines of several containers do not mix.
 #[derive(Default)]
-struct Lines {
+pub(crate) struct Whole {
     held: Vec<u8>,
 }
 
-impl Lines {
-    fn prefixed(&mut self, bytes: &[u8], prefix: &str) -> Vec<u8> {
+impl Whole {
+    /// The lines that are whole now, each behind the prefix.
+    pub(crate) fn prefixed(&mut self, bytes: &[u8], prefix: &str) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
         let end = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let whole: Vec<u8> = self.held.drain(..end).collect();
@@ -104,7 +128,8 @@ impl Lines {
         text
     }
 
-    fn rest(&mut self, prefix: &str) -> Vec<u8> {
+    /// What is left at the end, as a line.
+    pub(crate) fn rest(&mut self, prefix: &str) -> Vec<u8> {
         if self.held.is_empty() {
             return Vec::new();
         }
@@ -118,7 +143,7 @@ mod tests {
 
     #[test]
     fn only_whole_lines_are_shown_each_behind_its_prefix() {
-        let mut lines = Lines::default();
+        let mut lines = Whole::default();
         assert_eq!(lines.prefixed(b"a\nb\nc", "x | "), b"x | a\nx | b\n");
         assert_eq!(lines.prefixed(b"d\n", "x | "), b"x | cd\n");
         assert_eq!(lines.rest("x | "), b"");
@@ -126,12 +151,10 @@ mod tests {
 
     #[test]
     fn a_project_is_not_repeated_in_the_prefix() {
-        let target = |shown: &str, service: &str| Target {
-            id: String::new(),
-            shown: shown.to_owned(),
-            service: Some(service.to_owned()),
-        };
-        assert_eq!(short_name(&target("shop-web-1", "web")), "web-1");
-        assert_eq!(short_name(&target("named", "web")), "named");
+        assert_eq!(short_name("shop-web-1", "web"), "web-1");
+        assert_eq!(short_name("named", "web"), "named");
+        let mut prefixes =
+            Prefixes::for_names(Style { colour: false, prefix: true }, &["worker-1".to_owned()]);
+        assert_eq!(prefixes.of("shop-web-1", "web"), "web-1     | ");
     }
 }

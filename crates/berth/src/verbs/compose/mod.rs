@@ -5,6 +5,7 @@ mod config;
 mod down;
 mod exec;
 pub(crate) mod follow;
+mod foreground;
 mod images;
 mod logs;
 mod ls;
@@ -14,7 +15,6 @@ mod ps;
 mod restart;
 mod rm;
 mod up;
-mod watch;
 
 use crate::cli::Verb;
 use crate::verbs::containers::{copy, lifecycle, look, stats};

@@ -1,6 +1,6 @@
 //! What `up` and `down` tell: one line for each thing on a terminal, a line for each change elsewhere.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -25,6 +25,8 @@ struct Row {
     state: String,
     message: Option<String>,
     since: Instant,
+    /// The time it took, when it is done.
+    took: Option<Duration>,
 }
 
 /// How a state looks.
@@ -47,17 +49,32 @@ impl Progress {
     /// # Errors
     /// The work failed, or the engine went away.
     pub(crate) async fn follow(mut self, mut lines: Lines) -> Result<(), Failure> {
-        while let Some(told) = lines.next().await? {
-            if told["done"].as_bool().unwrap_or_default() {
-                return Ok(());
-            }
-            if let Some(message) = told["error"]["message"].as_str() {
-                self.builds.iter_mut().for_each(|(_, build)| build.failed());
-                return Err(Failure::new(message));
-            }
-            self.event(told)?;
+        while !self.tell(lines.next().await?)? {}
+        Ok(())
+    }
+
+    /// Shows one word of the engine; true when it was the last one.
+    ///
+    /// # Errors
+    /// As [`Progress::follow`].
+    pub(crate) fn tell(&mut self, told: Option<Value>) -> Result<bool, Failure> {
+        let Some(told) = told else {
+            return Err(CallError::Protocol("it ended without a word".to_owned()).into());
+        };
+        if told["done"].as_bool().unwrap_or_default() {
+            return Ok(true);
         }
-        Err(CallError::Protocol("it ended without a word".to_owned()).into())
+        if let Some(message) = told["error"]["message"].as_str() {
+            self.builds.iter_mut().for_each(|(_, build)| build.failed());
+            return Err(Failure::new(message));
+        }
+        self.event(told)?;
+        Ok(false)
+    }
+
+    /// Leaves what stands on the terminal; from now on lines are plain.
+    pub(crate) fn release(&mut self) {
+        (self.live, self.drawn) = (false, 0);
     }
 
     fn event(&mut self, mut told: Value) -> Result<(), Failure> {
@@ -91,15 +108,15 @@ impl Progress {
             return;
         }
         match self.rows.iter_mut().find(|row| row.kind == kind && row.name == name) {
-            Some(row) => (row.state, row.message) = (state, message),
-            None => self.rows.push(Row { kind, name, state, message, since: Instant::now() }),
+            Some(row) => row.set(state, message),
+            None => self.rows.push(Row { kind, name, state, message, since: Instant::now(), took: None }),
         }
         self.erase();
         self.draw();
     }
 
     /// Prints something that scrolls, above the block.
-    fn above(&mut self, print: impl FnOnce(&mut Progress)) {
+    pub(crate) fn above(&mut self, print: impl FnOnce(&mut Progress)) {
         self.erase();
         print(self);
         self.draw();
@@ -138,6 +155,11 @@ impl Progress {
 }
 
 impl Row {
+    fn set(&mut self, state: String, message: Option<String>) {
+        self.took = (look(&state) != Look::Working).then(|| self.since.elapsed());
+        (self.state, self.message) = (state, message);
+    }
+
     fn line(&self, name_width: usize, width: usize) -> String {
         let (sign, colour) = match look(&self.state) {
             Look::Good => ('✔', 32),
@@ -147,7 +169,7 @@ impl Row {
         let title = format!("{} {}", capitalised(&self.kind), self.name);
         let state = capitalised(&self.state);
         let message = self.message.as_deref().map(|text| format!(" {text}")).unwrap_or_default();
-        let seconds = self.since.elapsed().as_secs_f64();
+        let seconds = self.took.unwrap_or_else(|| self.since.elapsed()).as_secs_f64();
         let plain = format!("{title:name_width$}  {state}{message}");
         // One line stays one line: a wrapped one cannot be drawn over.
         let shown: String =
@@ -193,6 +215,7 @@ mod tests {
             state: "starting".into(),
             message: None,
             since: Instant::now(),
+            took: None,
         };
         let line = row.line(10, 40);
         assert!(line.chars().filter(|c| *c == 'a').count() < 40 && line.ends_with("s\n"), "{line:?}");

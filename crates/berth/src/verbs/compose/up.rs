@@ -6,13 +6,12 @@ use clap::Args;
 use compose::model::Project;
 use engine::project::UpOptions;
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::follow::Style;
+use super::foreground::Foreground;
 use super::progress::Progress;
-use super::watch::{Watch, WatchEnd};
 use crate::cli::{Context, Run, Verb, verb};
-use crate::client::{Call, quote};
+use crate::client::{Call, Lines, quote};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::project::load;
 
@@ -44,11 +43,11 @@ pub(crate) struct Up {
     /// Make containers but do not start them
     #[arg(long)]
     no_start: bool,
-    /// Stop all containers when one stops
-    #[arg(long)]
+    /// Stop all containers when one ends, and take its exit code
+    #[arg(long, conflicts_with = "detach")]
     abort_on_container_exit: bool,
-    /// Take the exit code of this service, and stop all when it stops
-    #[arg(long, value_name = "SERVICE")]
+    /// The same, but take the exit code of this service
+    #[arg(long, value_name = "SERVICE", conflicts_with = "detach")]
     exit_code_from: Option<String>,
     /// No colours
     #[arg(long)]
@@ -59,6 +58,12 @@ pub(crate) struct Up {
     /// Show each line's time
     #[arg(long)]
     timestamps: bool,
+    /// Show the output of this service only
+    #[arg(long, value_name = "SERVICE")]
+    attach: Vec<String>,
+    /// Also show the output of what the named services depend on
+    #[arg(long)]
+    attach_dependencies: bool,
     /// Do not show the output of this service
     #[arg(long, value_name = "SERVICE")]
     no_attach: Vec<String>,
@@ -139,7 +144,6 @@ fn scale(texts: &[String]) -> Result<BTreeMap<String, u32>, Failure> {
 impl Run for Up {
     async fn run(self, context: &Context) -> Outcome {
         let project = load(&context.globals, &self.services, false)?;
-        let began = OffsetDateTime::now_utc();
         let options = UpOptions {
             no_deps: self.no_deps,
             no_start: self.no_start,
@@ -147,37 +151,41 @@ impl Run for Up {
             wait_timeout_s: self.wait_timeout,
             ..self.make.options(&self.services)?
         };
-        bring_up(context, &project, &options, self.make.plain).await?;
         if self.detach || self.wait || self.no_start {
+            bring_up(context, &project, &options, self.make.plain).await?;
             return Ok(Exit::SUCCESS);
         }
-        let watch = Watch {
+        for service in self.attach.iter().chain(&self.no_attach).chain(&self.exit_code_from) {
+            if !project.services.contains_key(service.as_str()) {
+                return Err(Failure::new(format!("no such service: {service}")));
+            }
+        }
+        let foreground = Foreground {
             project: &project,
-            services: self.watched(&project),
-            since: began,
+            asked: &self.services,
+            shown: self.shown(&project),
             timestamps: self.timestamps,
             style: Style::for_stdout(self.no_color, self.no_log_prefix),
+            plain: self.make.plain,
             timeout: self.make.timeout,
-            end: match &self.exit_code_from {
-                Some(service) => WatchEnd::CodeOf(service.clone()),
-                None if self.abort_on_container_exit => WatchEnd::WithTheFirst,
-                None => WatchEnd::WithAll,
-            },
+            abort: self.abort_on_container_exit,
+            code_of: self.exit_code_from.as_deref(),
         };
-        watch.run(context).await
+        foreground.run(context, &options).await
     }
 }
 
 impl Up {
-    /// The services whose output is shown: the named ones, else all that are not kept silent.
-    fn watched(&self, project: &Project) -> Vec<String> {
-        let all = project
-            .services
-            .values()
-            .filter(|service| service.attach)
-            .map(|service| service.name.to_string());
-        let chosen: Vec<String> =
-            if self.services.is_empty() { all.collect() } else { self.services.clone() };
+    /// The services whose output is shown: those of `--attach`, else those that were asked for, else all that are not
+    /// kept silent.
+    fn shown(&self, project: &Project) -> Vec<String> {
+        let all = project.services.values().filter(|service| service.attach);
+        let all = all.map(|service| service.name.to_string());
+        let chosen = match (self.attach.is_empty(), self.services.is_empty() || self.attach_dependencies) {
+            (false, _) => self.attach.clone(),
+            (true, true) => all.collect(),
+            (true, false) => self.services.clone(),
+        };
         chosen.into_iter().filter(|service| !self.no_attach.contains(service)).collect()
     }
 }
@@ -192,10 +200,21 @@ pub(crate) async fn bring_up(
     options: &UpOptions,
     plain: bool,
 ) -> Result<(), Failure> {
+    Progress::new(plain).follow(request_up(context, project, options).await?).await
+}
+
+/// Asks the engine to bring a project up; what it tells has to be read to its end.
+///
+/// # Errors
+/// The engine refuses.
+pub(crate) async fn request_up(
+    context: &Context,
+    project: &Project,
+    options: &UpOptions,
+) -> Result<Lines, Failure> {
     let body = json!({"project": project, "options": options});
     let path = format!("/berth/projects/{}/up", quote(project.name.as_str()));
-    let lines = context.engine.lines(Call::post(&path).json(&body)).await?;
-    Progress::new(plain).follow(lines).await
+    Ok(context.engine.lines(Call::post(&path).json(&body)).await?)
 }
 
 /// Make a project's containers without starting them.
