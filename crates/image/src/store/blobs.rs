@@ -16,6 +16,11 @@ impl Store {
         self.inner.read_blob(digest)
     }
 
+    /// Where a blob is (whether or not it is there).
+    pub fn blob_path(&self, digest: &Digest) -> std::path::PathBuf {
+        self.inner.blob_path(digest)
+    }
+
     /// Opens a blob for reading, for those too large for memory; the reader must verify what it reads.
     pub fn open_blob(&self, digest: &Digest) -> Result<File, StoreError> {
         let path = self.inner.blob_path(digest);

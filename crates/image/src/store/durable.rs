@@ -10,6 +10,7 @@ use std::thread;
 
 use super::files::{rename, to_json, write_file};
 use super::inner::Inner;
+use super::layers::Record;
 use super::{Store, StoreError};
 use crate::LayerId;
 
@@ -90,11 +91,18 @@ impl Inner {
     }
 
     fn mark_synced(&self, id: &LayerId) -> Result<(), StoreError> {
+        self.change_record(id, |record| record.unsynced = None)
+    }
+
+    /// Rewrites a layer's record, if there is one.
+    pub(crate) fn change_record(
+        &self,
+        id: &LayerId,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), StoreError> {
         let locked = self.lock()?;
-        let Some(mut record) = self.record(id)?.filter(|record| record.unsynced.is_some()) else {
-            return Ok(());
-        };
-        record.unsynced = None;
+        let Some(mut record) = self.record(id)? else { return Ok(()) };
+        change(&mut record);
         let (path, temporary) = (self.record_path(id), locked.session()?.new_path());
         write_file(&temporary, &to_json(&record, &path)?, false)?;
         rename(&temporary, &path)

@@ -32,12 +32,15 @@ pub(crate) struct Record {
     /// The machine's boot in which it was made, until its files are known to be on the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unsynced: Option<String>,
+    /// What its tar was when it was last compressed to be sent away; the blob itself is not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compressed: Option<BlobRef>,
 }
 
 impl Record {
     fn of(layer: &Layer) -> Self {
         let Layer { id, size, tar_size, entries, blob } = layer.clone();
-        Self { id, size, tar_size, entries, blob, unsynced: boot_id().map(str::to_owned) }
+        Self { id, size, tar_size, entries, blob, unsynced: boot_id().map(str::to_owned), compressed: None }
     }
 
     fn layer(self) -> Layer {
@@ -133,6 +136,16 @@ impl Store {
             layers.extend(id.and_then(|id| self.inner.layer(&id).ok().flatten()));
         }
         Ok(layers)
+    }
+
+    /// What the layer's tar was when it was last compressed to be sent away.
+    pub fn compressed(&self, id: &LayerId) -> Result<Option<BlobRef>, StoreError> {
+        Ok(self.inner.record(id)?.and_then(|record| record.compressed))
+    }
+
+    /// Notes what the layer's tar compressed to.
+    pub fn note_compressed(&self, id: &LayerId, blob: BlobRef) -> Result<(), StoreError> {
+        self.inner.change_record(id, |record| record.compressed = Some(blob))
     }
 
     /// Where a layer is unpacked (whether or not it is there).
