@@ -182,17 +182,17 @@ pub enum RegistryError {
         digest: Digest,
         /// What is wrong.
         #[source]
-        source: ImportError,
+        source: Box<ImportError>,
     },
     /// A layer could not be read from the store.
     #[error(transparent)]
-    Save(#[from] SaveError),
+    Save(Box<SaveError>),
     /// The image is not here.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// The image could not be stored.
     #[error(transparent)]
-    Put(#[from] PutImageError),
+    Put(Box<PutImageError>),
     /// The store's files.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -216,6 +216,18 @@ pub enum RegistryError {
     /// Nobody waits for it any more.
     #[error("the transfer was given up")]
     Cancelled,
+}
+
+impl From<SaveError> for RegistryError {
+    fn from(error: SaveError) -> Self {
+        Self::Save(Box::new(error))
+    }
+}
+
+impl From<PutImageError> for RegistryError {
+    fn from(error: PutImageError) -> Self {
+        Self::Put(Box::new(error))
+    }
 }
 
 /// The registry's own words after a colon.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod auth;
 mod container;
 mod exec;
 mod filter;
@@ -13,6 +14,7 @@ mod volume;
 
 pub use archive::{ArchiveStream, ByteSource, Change, ChangeKind, PathStat, PutOptions};
 pub use attach::{AttachOptions, Attachment};
+pub use auth::RegistryAuth;
 pub use container::{
     Created, Exit, ProcessTable, Removal, RemoveOptions, StopOptions, UpdateRequest, WaitCondition, Waiter,
 };
@@ -23,5 +25,7 @@ pub use filter::{
 pub use image::{BootstrapProgress, BootstrapRequest, ImageRemoval, Problem};
 pub use logs::{LogLine, LogQuery, OutputStream};
 pub use network::{IpamPool, NetworkDriver, NetworkRequest};
-pub use transfer::{CommitRequest, ImportRequest, ProgressDetail, TransferProgress};
+pub use transfer::{
+    CommitRequest, ImportRequest, ProgressDetail, PullRequest, PushRequest, TransferProgress,
+};
 pub use volume::VolumeRequest;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Problem;
+use super::{Problem, RegistryAuth};
 
 /// What moving images tells while it goes on, in the shape of Docker's progress messages: one of `status` (with `id` and
 /// `progressDetail`), `stream`, `aux` and `error` is there.
@@ -106,4 +106,24 @@ pub struct CommitRequest {
     pub changes: Vec<String>,
     /// Whether the container is frozen meanwhile.
     pub pause: bool,
+}
+
+/// An image to pull.
+#[derive(Debug, Clone, Default)]
+pub struct PullRequest {
+    /// Its name; without a tag `latest`.
+    pub reference: String,
+    /// `os/architecture` in place of this host's.
+    pub platform: Option<String>,
+    /// Who pulls; without it the configuration of the engine's own user counts.
+    pub auth: Option<RegistryAuth>,
+}
+
+/// An image to push.
+#[derive(Debug, Clone, Default)]
+pub struct PushRequest {
+    /// Its name with a tag.
+    pub reference: String,
+    /// Who pushes; without it the configuration of the engine's own user counts.
+    pub auth: Option<RegistryAuth>,
 }

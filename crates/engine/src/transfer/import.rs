@@ -1,5 +1,6 @@
 //! An image of one file system tree.
 
+use super::network::platform;
 use super::{change_failed, now, reference};
 use crate::{
     Engine,
@@ -37,12 +38,7 @@ impl Engine {
 }
 
 fn config(request: &ImportRequest) -> Result<ImageConfig, EngineError> {
-    let platform = match request.platform.as_deref().filter(|text| !text.is_empty()) {
-        None => Platform::host(),
-        Some(text) => Platform::parse(text).ok_or_else(|| {
-            EngineError::BadParameter(format!("{text:?} is not a platform such as linux/amd64"))
-        })?,
-    };
+    let platform = platform(request.platform.as_deref())?.unwrap_or_else(Platform::host);
     let created = Some(now());
     let comment = request.message.clone().filter(|text| !text.is_empty());
     let history = HistoryEntry {

@@ -3,6 +3,7 @@
 mod commit;
 mod import;
 mod load;
+mod network;
 mod save;
 
 use crate::error::EngineError;

@@ -227,7 +227,7 @@ fn import_failed(host: String, descriptor: &Descriptor, source: ImportError) -> 
             RegistryError::Digest { host, what: format!("a {what}"), expected, found }
         }
         ImportError::Store(error) => error.into(),
-        source => RegistryError::Layer { digest: descriptor.digest, source },
+        source => RegistryError::Layer { digest: descriptor.digest, source: Box::new(source) },
     }
 }
 

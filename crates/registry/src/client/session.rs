@@ -1,7 +1,7 @@
 //! One repository of one registry.
 
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue, RANGE};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue, RANGE};
 use hyper::{Method, Response, StatusCode};
 use image::manifest::{MAX_DOCUMENT, media};
 use image::{Digest, Reference};
@@ -62,22 +62,22 @@ impl Session {
     /// Sends a request that reads, and answers a challenge once or twice (a token may have run out).
     pub(crate) async fn read(
         &self,
-        ask: &dyn Fn() -> Ask<'static>,
+        method: Method,
+        header: Option<(HeaderName, HeaderValue)>,
         url: &str,
         what: &str,
     ) -> Result<Response<Incoming>, RegistryError> {
-        for _ in 0..2 {
+        let mut attempt = 0;
+        loop {
             let used = self.authority.header().await;
-            let Ask { method, headers, .. } = ask();
-            let own = Ask { method, url, headers, what }.with(AUTHORIZATION, used.clone());
-            let response = self.http.read(own).await?;
-            if !self.challenged(&response, used.as_ref()).await? {
+            let mut ask = Ask::new(method.clone(), url, what).with(AUTHORIZATION, used.clone());
+            ask.headers.extend(header.clone());
+            let response = self.http.read(ask).await?;
+            attempt += 1;
+            if attempt > 2 || !self.challenged(&response, used.as_ref()).await? {
                 return Ok(response);
             }
         }
-        let used = self.authority.header().await;
-        let Ask { method, headers, .. } = ask();
-        self.http.read(Ask { method, url, headers, what }.with(AUTHORIZATION, used)).await
     }
 
     /// Sends a request that changes something; `body` is made anew for each attempt.
@@ -125,7 +125,7 @@ impl Session {
     /// Makes sure that the user may use the repository, before a body is sent for nothing.
     pub(crate) async fn ping(&self) -> Result<(), RegistryError> {
         let url = format!("{}/v2/", self.endpoint.base);
-        let mut response = self.read(&|| Ask::get("", ""), &url, "its API").await?;
+        let mut response = self.read(Method::GET, None, &url, "its API").await?;
         match response.status() {
             StatusCode::OK => Ok(()),
             _ => Err(self.refusal(&mut response, "its API").await),
@@ -141,8 +141,8 @@ impl Session {
     ) -> Result<Fetched, RegistryError> {
         let url = self.url(&format!("manifests/{tag_or_digest}"));
         let accept = HeaderValue::from_str(&MANIFESTS.join(", ")).ok();
-        let ask = || Ask::get("", "").with(ACCEPT, accept.clone());
-        let mut response = self.read(&ask, &url, what).await?;
+        let accept = accept.map(|accept| (ACCEPT, accept));
+        let mut response = self.read(Method::GET, accept, &url, what).await?;
         if response.status() != StatusCode::OK {
             return Err(self.refusal(&mut response, what).await);
         }
@@ -190,7 +190,7 @@ impl Session {
     ) -> Result<Response<Incoming>, RegistryError> {
         let url = self.url(&format!("blobs/{digest}"));
         let range = (from > 0).then(|| HeaderValue::from_str(&format!("bytes={from}-")).ok()).flatten();
-        let mut response = self.read(&|| Ask::get("", "").with(RANGE, range.clone()), &url, what).await?;
+        let mut response = self.read(Method::GET, range.map(|range| (RANGE, range)), &url, what).await?;
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
             _ => Err(self.refusal(&mut response, what).await),
@@ -199,7 +199,7 @@ impl Session {
 
     /// Whether the registry has a blob or manifest (`blobs/…`, `manifests/…`) in the repository.
     pub(crate) async fn has(&self, rest: &str, what: &str) -> Result<bool, RegistryError> {
-        let mut response = self.read(&|| Ask::new(Method::HEAD, "", ""), &self.url(rest), what).await?;
+        let mut response = self.read(Method::HEAD, None, &self.url(rest), what).await?;
         match response.status() {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
