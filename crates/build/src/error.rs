@@ -197,6 +197,12 @@ pub enum StepError {
         /// The beginning of the option that gives it.
         flag: &'static str,
     },
+    /// A privilege that the request does not allow.
+    #[error(
+        "RUN --security=insecure gives the command every privilege on this host, and is not allowed; \
+         if that is meant, build with --allow security.insecure"
+    )]
+    NotAllowed,
     /// Something of the language that this version does not do.
     #[error("{0} is not supported")]
     Unsupported(&'static str),

@@ -43,6 +43,8 @@ pub struct BuildRequest {
     pub cache_to: Vec<CacheExport>,
     /// Where the result goes besides the store.
     pub outputs: Vec<Output>,
+    /// `--allow security.insecure`: `RUN --security=insecure` is carried out.
+    pub allow_insecure: bool,
     /// Look at the Dockerfile only: tell its warnings, build nothing.
     pub check: bool,
     /// `--platform`: only the machine's own is buildable.
@@ -78,6 +80,7 @@ impl Default for BuildRequest {
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             outputs: Vec::new(),
+            allow_insecure: false,
             check: false,
             platform: None,
             network: RunNetwork::Default,

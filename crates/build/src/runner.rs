@@ -42,6 +42,8 @@ pub struct RunStep {
     pub cwd: String,
     /// `user[:group]` by name or number, looked up in the image's files; root if absent.
     pub user: Option<String>,
+    /// It has every privilege.
+    pub privileged: bool,
     /// Which network it has.
     pub network: RunNetwork,
     /// Extra lines of `/etc/hosts`, as (name, address).

@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> Result<Outcome, BuildError> {
     let session = builder.session;
     let fail = |source| failed(at, source);
-    supported(run).map_err(fail)?;
+    check_allowed(builder, run).map_err(fail)?;
     let script = script(builder, run);
     let base = Tree::overlay(&session.lower_dirs(&builder.state.layers))
         .map_err(|source| fail(scratch_error("open the layers beneath", session.store.root(), source)))?;
@@ -69,10 +69,11 @@ fn make(
     layer::commit(session, &upper, key).map_err(fail)
 }
 
-fn supported(run: &Run) -> Result<(), StepError> {
+/// Refuses privileges that the request does not allow.
+fn check_allowed(builder: &StageBuilder<'_, '_>, run: &Run) -> Result<(), StepError> {
     match run.security {
-        Security::Sandbox => Ok(()),
-        Security::Insecure => Err(StepError::Unsupported("RUN --security=insecure")),
+        Security::Insecure if !builder.session.request.allow_insecure => Err(StepError::NotAllowed),
+        _ => Ok(()),
     }
 }
 
@@ -108,6 +109,7 @@ fn key(builder: &StageBuilder<'_, '_>, run: &Run, script: &Script, mounts: &[Pre
     hasher.text(&state.image.config.working_dir);
     hasher.text(&state.image.config.user);
     hasher.text(run.network.unwrap_or(session.request.network).as_str());
+    hasher.number((run.security == Security::Insecure).into());
     mounts::add_to_key(&mut hasher, mounts);
     hasher.list(session.request.extra_hosts.iter().map(|(name, address)| format!("{name}={address}")));
     hasher.finish()
@@ -138,6 +140,7 @@ fn request(
         secret_env: std::mem::take(&mut made.secret_env),
         cwd: if config.working_dir.is_empty() { "/".to_owned() } else { config.working_dir.clone() },
         user: Some(config.user.clone()).filter(|user| !user.is_empty()),
+        privileged: run.security == Security::Insecure,
         network: run.network.unwrap_or(session.request.network),
         extra_hosts: session.request.extra_hosts.clone(),
         shm_size: session.request.shm_size,

@@ -250,6 +250,7 @@ fn record(engine: &Engine, step: &RunStep) -> Result<ContainerRecord, EngineErro
     let id = ContainerId::random();
     let mut spec = ContainerSpec::new("");
     spec.shm_size = step.shm_size;
+    spec.security.privileged = step.privileged;
     spec.network.mode = match step.network {
         RunNetwork::Default => NetworkMode::Default,
         RunNetwork::Host => NetworkMode::Host,

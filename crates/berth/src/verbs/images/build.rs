@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use build::{BuildEvent, BuildRequest, BuildResult, DockerfileSource, RunNetwork};
 use clap::Args;
 
+use super::build_options::{self as options, Wanted};
 use super::build_output::BuildOutput;
+use super::build_shown::{Progress, Shown, TICK};
 use crate::cli::{Context, Form, Run, Verb, verb};
 use crate::client::{Call, CallError};
 use crate::failure::{Exit, Failure, Outcome};
@@ -41,6 +43,33 @@ pub(crate) struct Build {
     /// Run every step anew
     #[arg(long)]
     no_cache: bool,
+    /// Run every step of a stage anew
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    no_cache_filter: Vec<String>,
+    /// What RUN --mount=type=secret gets: id=NAME[,src=FILE|,env=VARIABLE]
+    #[arg(long, value_name = "SECRET")]
+    secret: Vec<String>,
+    /// Agent that RUN --mount=type=ssh gets: default or ID=SOCKET
+    #[arg(long, value_name = "AGENT")]
+    ssh: Vec<String>,
+    /// Further source of files: NAME=DIRECTORY or NAME=docker-image://IMAGE
+    #[arg(long, value_name = "NAME=SOURCE")]
+    build_context: Vec<String>,
+    /// Cache to use: type=local,src=DIRECTORY
+    #[arg(long, value_name = "CACHE")]
+    cache_from: Vec<String>,
+    /// Where to copy the cache: type=local,dest=DIRECTORY[,mode=max]
+    #[arg(long, value_name = "CACHE")]
+    cache_to: Vec<String>,
+    /// Where the result goes: DIRECTORY, `-`, or type=local|tar|oci|docker,dest=PATH
+    #[arg(short, long, value_name = "OUTPUT")]
+    output: Vec<String>,
+    /// Only look for mistakes in the Dockerfile
+    #[arg(long)]
+    check: bool,
+    /// Let RUN do what is refused: security.insecure
+    #[arg(long, value_name = "RIGHT")]
+    allow: Vec<String>,
     /// Fetch base images anew
     #[arg(long)]
     pull: bool,
@@ -62,9 +91,12 @@ pub(crate) struct Build {
     /// Print only the image's id
     #[arg(short, long)]
     quiet: bool,
-    /// How progress is shown; always plain lines
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    progress: Progress,
+    /// Statements about the build; there are none
     #[arg(long, value_name = "KIND", hide = true)]
-    progress: Option<String>,
+    provenance: Option<String>,
     /// Remove what is between; always done
     #[arg(long, hide = true)]
     rm: bool,
@@ -89,13 +121,29 @@ impl Run for Build {
             }
             return Err(Failure::new("PATH is missing: name the directory to build from, such as `.`"));
         };
-        let request = self.request(path)?;
-        let result = run_build(context, &request, BuildOutput::new("", self.quiet)).await?;
+        let mut request = self.request(path)?;
+        let passed_on = self.outputs(&mut request)?;
+        let quiet = self.quiet || passed_on.is_some();
+        let mut warnings = 0;
+        let shown = Shown::new(self.progress, quiet && !self.check);
+        let result = follow(context, &request, shown, &mut warnings).await?;
+        if self.check {
+            let text = match warnings {
+                0 => "Check complete, no warnings found.".to_owned(),
+                1 => "Check complete, 1 warning has been found!".to_owned(),
+                more => format!("Check complete, {more} warnings have been found!"),
+            };
+            output::line(&text)?;
+            return Ok(if warnings == 0 { Exit::SUCCESS } else { Exit(1) });
+        }
+        if let Some((_directory, file)) = passed_on {
+            pass_on(&file)?;
+        }
         if let Some(file) = &self.iidfile {
             let written = std::fs::write(file, &result.image);
             written.map_err(|e| Failure::new(format!("cannot write {}: {e}", file.display())))?;
         }
-        if self.quiet {
+        if self.quiet && !result.image.is_empty() {
             output::line(&result.image)?;
         }
         Ok(Exit::SUCCESS)
@@ -127,6 +175,23 @@ impl Build {
             build_args: build_args.collect(),
             labels: labels(&self.label),
             no_cache: self.no_cache,
+            no_cache_filter: self.no_cache_filter.clone(),
+            pull: self.pull,
+            contexts: self
+                .build_context
+                .iter()
+                .map(|text| options::context(text))
+                .collect::<Result<_, _>>()?,
+            secrets: self.secret.iter().map(|text| options::secret(text)).collect::<Result<_, _>>()?,
+            ssh: self.ssh.iter().map(|text| options::ssh(text)).collect::<Result<_, _>>()?,
+            cache_from: self
+                .cache_from
+                .iter()
+                .map(|text| options::cache_from(text))
+                .collect::<Result<_, _>>()?,
+            cache_to: self.cache_to.iter().map(|text| options::cache_to(text)).collect::<Result<_, _>>()?,
+            allow_insecure: self.rights()?,
+            check: self.check,
             platform: self.platform.clone(),
             network: run_network(&self.network)?,
             extra_hosts: self.add_host.iter().map(|text| extra_host(text)).collect::<Result<_, _>>()?,
@@ -142,6 +207,56 @@ impl Build {
     }
 }
 
+impl Build {
+    /// Whether `RUN --security=insecure` is allowed.
+    fn rights(&self) -> Result<bool, Failure> {
+        let known = |right: &&String| !matches!(right.as_str(), "security.insecure" | "network.host");
+        match self.allow.iter().find(known) {
+            Some(right) => {
+                Err(Failure::new(format!("invalid value {right:?} for --allow: expected security.insecure")))
+            }
+            None => Ok(self.allow.iter().any(|right| right == "security.insecure")),
+        }
+    }
+
+    /// Adds the outputs to the request; gives the file, and the directory it is in, that is to go to standard output.
+    fn outputs(&self, request: &mut BuildRequest) -> Result<Option<(tempfile::TempDir, PathBuf)>, Failure> {
+        let mut passed_on = None;
+        for text in &self.output {
+            match options::output(text)? {
+                Wanted::File(output) => request.outputs.push(output),
+                Wanted::Image(name) => request.tags.extend(name),
+                Wanted::Stdout(_) if output::stdout_is_terminal() => {
+                    return Err(Failure::new(
+                        "an archive is not written to a terminal; redirect it, or name a file",
+                    ));
+                }
+                Wanted::Stdout(kind) => {
+                    let directory = tempfile::tempdir()
+                        .map_err(|e| Failure::new(format!("cannot make a temporary directory: {e}")))?;
+                    let file = directory.path().join("output");
+                    request.outputs.push(options::of_user(kind, file.clone()));
+                    passed_on = Some((directory, file));
+                }
+            }
+        }
+        Ok(passed_on)
+    }
+}
+
+/// Writes a file to standard output.
+fn pass_on(file: &Path) -> Result<(), Failure> {
+    let failed = |e| Failure::new(format!("cannot read {}: {e}", file.display()));
+    let mut from = std::fs::File::open(file).map_err(failed)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(()),
+            length => output::write(buffer.get(..length).unwrap_or_default())?,
+        }
+    }
+}
+
 /// Has the engine build, shows what it tells, and gives the result.
 ///
 /// # Errors
@@ -149,17 +264,36 @@ impl Build {
 pub(crate) async fn run_build(
     context: &Context,
     request: &BuildRequest,
-    mut shown: BuildOutput,
+    shown: BuildOutput,
+) -> Result<BuildResult, Failure> {
+    follow(context, request, shown.into(), &mut 0).await
+}
+
+async fn follow(
+    context: &Context,
+    request: &BuildRequest,
+    mut shown: Shown,
+    warnings: &mut usize,
 ) -> Result<BuildResult, Failure> {
     let body = serde_json::to_value(request)?;
     let mut lines = context.engine.lines(Call::post("/berth/build").json(&body)).await?;
-    while let Some(told) = lines.next().await? {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        let told = tokio::select! {
+            told = lines.next() => told?,
+            _ = ticks.tick() => {
+                shown.tick();
+                continue;
+            }
+        };
+        let Some(told) = told else { break };
         if let Some(message) = told["error"]["message"].as_str() {
             shown.failed();
             return Err(Failure::new(message));
         }
         let event: BuildEvent =
             serde_json::from_value(told).map_err(|e| CallError::Protocol(e.to_string()))?;
+        *warnings += usize::from(matches!(event, BuildEvent::Warning(_)));
         if let Some(result) = shown.event(event) {
             return Ok(result);
         }

@@ -2,7 +2,10 @@
 
 mod bootstrap;
 pub(crate) mod build;
+mod build_live;
+mod build_options;
 pub(crate) mod build_output;
+mod build_shown;
 mod list;
 mod manage;
 
