@@ -26,7 +26,7 @@ mod source;
 mod suggest;
 mod tree;
 
-pub use decode::{parse_bytes, parse_duration};
+pub use decode::{parse_bytes, parse_duration, split_words};
 pub use diagnostic::{Diagnostic, Severity};
 pub use hash::{config_hash, network_hash, volume_hash};
 pub use load::{LoadError, LoadOptions, Loaded, load};

@@ -25,4 +25,4 @@ pub(crate) use cursor::{Context, Cursor};
 pub(crate) use environment::EnvFileUse;
 pub(crate) use project::{Model, decode_model};
 pub(crate) use service::DecodedService;
-pub use values::{parse_bytes, parse_duration};
+pub use values::{parse_bytes, parse_duration, split_words};

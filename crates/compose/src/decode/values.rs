@@ -210,7 +210,10 @@ fn unit_in_nanoseconds(unit: &str) -> Option<u64> {
 }
 
 /// Splits a line as a shell does, without running anything: quotes and backslashes only.
-pub(crate) fn split_words(line: &str) -> Result<Vec<String>, &'static str> {
+///
+/// # Errors
+/// A quote that is not closed, or a backslash at the end.
+pub fn split_words(line: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = line.chars();

@@ -14,6 +14,7 @@ mod progress;
 mod ps;
 mod restart;
 mod rm;
+mod run;
 mod up;
 
 use crate::cli::Verb;
@@ -30,6 +31,7 @@ pub(crate) const GROUP: &[Verb] = &[
     ps::PS,
     logs::LOGS,
     exec::EXEC,
+    run::RUN,
     up::CREATE,
     lifecycle::START,
     lifecycle::STOP,

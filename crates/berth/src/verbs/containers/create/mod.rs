@@ -17,7 +17,9 @@ use serde_json::{Map, Value};
 
 pub(crate) use env_file::environment;
 pub(crate) use network::extra_host;
+pub(crate) use ports::publish;
 pub(crate) use process::restart_policy;
+pub(crate) use storage::binds;
 
 use crate::failure::Failure;
 

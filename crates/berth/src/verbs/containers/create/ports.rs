@@ -10,22 +10,32 @@ use crate::failure::Failure;
 
 /// What `-p` flags become.
 #[derive(Debug, Default)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// `80/tcp`, …
-    pub(super) exposed: BTreeSet<String>,
+    pub(crate) exposed: BTreeSet<String>,
     /// `PortBindings`.
-    pub(super) bindings: Map<String, Value>,
+    pub(crate) bindings: Map<String, Value>,
 }
 
 /// `[[IP:][HOST]:]PORT[/PROTOCOL]`, where ports may be ranges of one length, or
 /// `target=80,published=8080,protocol=tcp,host_ip=…`.
-pub(super) fn publish(texts: &[String]) -> Result<Published, Failure> {
+///
+/// # Errors
+/// A text that is no port.
+pub(crate) fn publish(texts: &[String]) -> Result<Published, Failure> {
     let mut published = Published::default();
     for text in texts {
         let text = if text.contains("target=") { short_form(text)? } else { text.clone() };
         one(&text, &mut published)?;
     }
     Ok(published)
+}
+
+impl Published {
+    /// `ExposedPorts`.
+    pub(crate) fn exposed(&self) -> Map<String, Value> {
+        self.exposed.iter().map(|port| (port.clone(), json!({}))).collect()
+    }
 }
 
 /// `PORT[-PORT][/PROTOCOL]` as single ports.

@@ -40,15 +40,7 @@ pub(crate) struct StorageFlags {
 
 impl StorageFlags {
     pub(super) fn apply(&self, request: &mut Request) -> Result<(), Failure> {
-        let (mut binds, mut anonymous) = (Vec::new(), Map::new());
-        for text in &self.volume {
-            match bind(text)? {
-                Some(bind) => binds.push(bind),
-                None => {
-                    anonymous.insert(text.clone(), Value::Object(Map::new()));
-                }
-            }
-        }
+        let (binds, anonymous) = binds(&self.volume)?;
         request.config.object("Volumes", anonymous);
         let host = &mut request.host;
         host.list("Binds", &binds);
@@ -69,6 +61,23 @@ impl StorageFlags {
         host.object("StorageOpt", super::pairs(&self.storage_opt));
         Ok(())
     }
+}
+
+/// What `-v` flags become: `Binds`, and `Volumes` for those without a source.
+///
+/// # Errors
+/// A relative path that cannot be resolved.
+pub(crate) fn binds(texts: &[String]) -> Result<(Vec<String>, Map<String, Value>), Failure> {
+    let (mut binds, mut anonymous) = (Vec::new(), Map::new());
+    for text in texts {
+        match bind(text)? {
+            Some(bind) => binds.push(bind),
+            None => {
+                anonymous.insert(text.clone(), Value::Object(Map::new()));
+            }
+        }
+    }
+    Ok((binds, anonymous))
 }
 
 /// A bind or named volume with its path made absolute; `None` for a volume without a name.
