@@ -7,6 +7,7 @@ pub(crate) mod images;
 pub(crate) mod networks;
 pub(crate) mod projects;
 pub(crate) mod system;
+pub(crate) mod transfer;
 pub(crate) mod volumes;
 
 use crate::{error::engine_failure, reply::Reply};
@@ -19,6 +20,7 @@ pub(crate) enum Action {
     Container(Box<containers::ContainerAction>),
     Exec(exec::ExecAction),
     Image(images::ImageAction),
+    Transfer(transfer::TransferAction),
     Network(networks::NetworkAction),
     Volume(volumes::VolumeAction),
     Build(Box<build::BuildAction>),
@@ -32,6 +34,7 @@ pub(crate) async fn execute(engine: &Engine, action: Action) -> Reply {
         Action::Container(action) => containers::execute(engine, *action).await,
         Action::Exec(action) => exec::execute(engine, action).await,
         Action::Image(action) => images::execute(engine, action).await,
+        Action::Transfer(action) => transfer::execute(engine, action).await,
         Action::Network(action) => networks::execute(engine, action).await,
         Action::Volume(action) => volumes::execute(engine, action).await,
         Action::Build(action) => build::execute(engine, *action).await,

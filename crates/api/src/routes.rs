@@ -52,12 +52,13 @@ macro_rules! routes {
 pub(crate) use routes;
 
 /// All routes, resource by resource.
-pub(crate) fn tables() -> [Table; 8] {
+pub(crate) fn tables() -> [Table; 9] {
     use crate::action as a;
     [
         a::system::ROUTES,
         a::containers::ROUTES,
         a::exec::ROUTES,
+        a::transfer::ROUTES,
         a::images::ROUTES,
         a::networks::ROUTES,
         a::volumes::ROUTES,

@@ -15,7 +15,8 @@ pub(crate) fn summary(image: &engine::snapshot::ImageSummary) -> ImageSummary {
         repo_tags: image.references.clone(),
         created: image.created.map(OffsetDateTime::unix_timestamp).unwrap_or_default(),
         size: signed(image.size),
-        shared_size: -1,
+        repo_digests: image.repo_digests.clone(),
+        shared_size: image.shared_size.map_or(-1, signed),
         labels: map(&image.labels),
         containers: i64::try_from(image.containers).unwrap_or(-1),
         ..ImageSummary::default()
@@ -30,7 +31,7 @@ pub(crate) fn inspect(image: &Image, lower_dirs: &[std::path::PathBuf]) -> Image
     ImageInspect {
         id: Some(image.id.to_string()),
         repo_tags: Some(image.references.iter().map(|reference| reference.familiar()).collect()),
-        repo_digests: Some(Vec::new()),
+        repo_digests: Some(image.repo_digests.iter().map(|name| name.familiar()).collect()),
         comment: Some(String::new()),
         created,
         author: Some(config.author.clone().unwrap_or_default()),
