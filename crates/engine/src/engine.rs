@@ -103,6 +103,11 @@ impl Engine {
         engine.recover().await;
         engine.resume_projects();
         engine.watch_rules();
+        tokio::task::spawn_blocking(|| {
+            for obstacle in network::doctor::obstacles() {
+                tracing::warn!("{}", obstacle.detail);
+            }
+        });
         Ok(engine)
     }
 

@@ -96,8 +96,8 @@ impl Engine {
         }
     }
 
-    /// The default network may have been removed by a prune since the container was made.
-    pub(crate) fn ensure_default_network(&self, record: &ContainerRecord) -> Result<(), EngineError> {
+    /// A network may have been removed since the container was made.
+    pub(crate) fn ensure_networks(&self, record: &ContainerRecord) -> Result<(), EngineError> {
         let missing = {
             let state = self.state();
             record.networks.keys().find(|id| !state.networks.contains_key(*id)).cloned()
@@ -178,7 +178,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes all networks that no container uses, not even one that does not run.
+    /// Removes all networks that no container uses, not even one that does not run; but for the default one.
     pub async fn prune_networks(&self, filter: &PruneFilter) -> Result<Removal, EngineError> {
         let unused: Vec<(NetworkId, String)> = {
             let state = self.state();
@@ -188,7 +188,8 @@ impl Engine {
             let candidates = state
                 .networks
                 .values()
-                .filter(|record| !used(&record.id) && filter.takes(&record.labels, record.created));
+                .filter(|record| record.name != DEFAULT_NETWORK && !used(&record.id))
+                .filter(|record| filter.takes(&record.labels, record.created));
             candidates.map(|record| (record.id.clone(), record.name.clone())).collect()
         };
         let ids: Vec<NetworkId> = unused.iter().map(|(id, _)| id.clone()).collect();
@@ -222,6 +223,12 @@ impl Engine {
         if matches!(record.spec.network.mode, NetworkMode::Host | NetworkMode::Container(_)) {
             return Err(EngineError::Conflict(
                 "a container in another's network namespace cannot join networks".to_owned(),
+            ));
+        }
+        if record.spec.network.mode == NetworkMode::None {
+            return Err(EngineError::Forbidden(
+                "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+                    .to_owned(),
             ));
         }
         if record.networks.contains_key(network) {
@@ -270,9 +277,9 @@ impl Engine {
                 record.name
             )));
         }
-        self.unplug_live(&record, network)?;
         let mut changed = (*record).clone();
         changed.networks.remove(network);
+        self.unplug_live(&changed, network)?;
         self.commit(Entry::Container(Box::new(changed)))
     }
 

@@ -220,6 +220,7 @@ impl Engine {
         if plan.is_empty() {
             return Ok(());
         }
+        self.warn_of_other_firewalls(&plan, teller).await;
         let execution = Execution::of_up(self, project, options, observed, teller);
         self.carry_out(intent, project.name.as_str(), execution, plan).await
     }
@@ -314,6 +315,17 @@ impl Engine {
         let found = self.blocking(move |engine| Ok(engine.try_out(&project, &plan, &observed)));
         problems.extend(found.await?);
         if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
+    }
+
+    /// Rules of Berth never touch another's table, so what another firewall drops can only be told.
+    async fn warn_of_other_firewalls(&self, plan: &Plan, teller: &Teller) {
+        if !plan.starts_any() {
+            return;
+        }
+        let looked = self.blocking(|_| Ok(network::doctor::obstacles())).await;
+        for obstacle in looked.unwrap_or_default() {
+            teller.warning(obstacle.detail).await;
+        }
     }
 
     async fn tell_kept(&self, plan: &Plan, teller: &Teller) {

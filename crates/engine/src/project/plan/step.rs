@@ -153,6 +153,11 @@ impl Plan {
         self.steps.iter().any(|step| matches!(step.action, Action::CreateNetwork { .. }))
     }
 
+    /// Whether any container is started.
+    pub fn starts_any(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Start { .. }))
+    }
+
     /// Whether the container of a place is started.
     pub fn starts(&self, slot: &Slot) -> bool {
         self.steps
