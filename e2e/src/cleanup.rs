@@ -96,6 +96,7 @@ fn ask_engine(host: &Host) -> Vec<String> {
         host.berth(["container", "rm", "-f", "-v", id]);
     }
     host.berth(["network", "prune", "-f"]);
+    host.berth(["network", "rm", "bridge"]);
     host.berth(["engine", "stop"]);
     let mut left = Vec::new();
     for _ in 0..250 {
