@@ -4,12 +4,18 @@ mod demux;
 pub(crate) mod websocket;
 
 use crate::reply::{self, Reply, empty};
-use bytes::Bytes;
-use container::detach::DetachKeys;
-use engine::EngineError;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use container::{
+    detach::DetachKeys,
+    protocol::{
+        StreamName,
+        frame::{HEADER, header},
+    },
+};
+use engine::{EngineError, op::Connected};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use hyper::{
-    HeaderMap, StatusCode, header,
+    HeaderMap, StatusCode, header as names,
     header::HeaderValue,
     upgrade::{OnUpgrade, Upgraded},
 };
@@ -17,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use std::{future::Future, io};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, copy, split},
-    net::{UnixStream, unix::OwnedWriteHalf},
+    net::unix::OwnedWriteHalf,
 };
 use tokio_util::io::ReaderStream;
 
@@ -41,6 +47,16 @@ impl Framing {
         if tty { Framing::Raw } else { Framing::Multiplexed }
     }
 
+    /// Bytes of an output stream, with Docker's header where there are headers.
+    pub(crate) fn frame(self, stream: StreamName, bytes: &[u8]) -> Bytes {
+        let mut framed = BytesMut::with_capacity(HEADER + bytes.len());
+        if self == Framing::Multiplexed {
+            framed.put_slice(&header(stream, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+        }
+        framed.put_slice(bytes);
+        framed.freeze()
+    }
+
     /// The media type clients tell the framing by.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
@@ -54,9 +70,9 @@ impl Framing {
 pub(crate) fn switching(framing: Framing) -> Reply {
     let mut reply = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers: &mut HeaderMap = reply.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.content_type()));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("tcp"));
+    headers.insert(names::CONTENT_TYPE, HeaderValue::from_static(framing.content_type()));
+    headers.insert(names::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(names::UPGRADE, HeaderValue::from_static("tcp"));
     reply
 }
 
@@ -73,11 +89,14 @@ pub(crate) fn detach_keys(tty: bool, text: Option<&str>) -> Result<Option<Detach
 pub(crate) fn output<H, S>(framing: Framing, history: H, stream: S) -> Reply
 where
     H: Stream<Item = Bytes> + Send + 'static,
-    S: Future<Output = Option<UnixStream>> + Send + 'static,
+    S: Future<Output = Option<Connected>> + Send + 'static,
 {
     let live = async move {
-        let stream = stream.await.map(ReaderStream::new);
-        Ok::<_, io::Error>(futures_util::stream::iter(stream).flatten())
+        let streams = stream.await.map(|connected| {
+            let end = futures_util::stream::once(connected.end.recorded()).filter_map(async |()| None);
+            ReaderStream::new(connected.stream).chain(end)
+        });
+        Ok::<_, io::Error>(futures_util::stream::iter(streams).flatten())
     };
     let live = futures_util::stream::once(live).try_flatten();
     reply::stream(framing.content_type(), history.map(Ok).chain(live))
@@ -93,7 +112,7 @@ pub(crate) type Client = TokioIo<Upgraded>;
 /// client that goes away, or the end of the container's output ends both.
 pub(crate) async fn take_over<F>(upgrade: OnUpgrade, framing: Framing, keys: Option<DetachKeys>, prepare: F)
 where
-    F: AsyncFnOnce(&mut Client) -> io::Result<Option<UnixStream>>,
+    F: AsyncFnOnce(&mut Client) -> io::Result<Option<Connected>>,
 {
     let connection = match upgrade.await {
         Ok(connection) => connection,
@@ -113,17 +132,21 @@ where
     }
 }
 
-async fn join(client: Client, stream: UnixStream, keys: Option<DetachKeys>) -> io::Result<()> {
+async fn join(client: Client, connected: Connected, keys: Option<DetachKeys>) -> io::Result<()> {
     let (mut from_client, mut to_client) = split(client);
-    let (mut output, input) = stream.into_split();
+    let (mut output, input) = connected.stream.into_split();
     let ended = {
         let inbound = pass_input(&mut from_client, input, keys);
-        let outbound = copy(&mut output, &mut to_client);
+        let outbound = async {
+            copy(&mut output, &mut to_client).await?;
+            connected.end.recorded().await;
+            Ok(())
+        };
         tokio::pin!(inbound, outbound);
         tokio::select! {
-            ended = &mut outbound => ended.map(drop),
+            ended = &mut outbound => ended,
             ended = &mut inbound => match ended {
-                Ok(Inbound::Ended) => outbound.await.map(drop),
+                Ok(Inbound::Ended) => outbound.await,
                 Ok(Inbound::Detached) => Ok(()),
                 Err(error) => Err(error),
             },

@@ -22,11 +22,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    sync::oneshot,
+    sync::{Notify, oneshot},
 };
+
+/// How long a command's start is waited for by those who need it running.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Executed commands that are remembered after their end, in each container.
 const REMEMBERED: usize = 32;
@@ -38,6 +42,8 @@ pub(crate) struct Exec {
     pub(crate) container: ContainerId,
     pub(crate) spec: ExecSpec,
     pub(crate) state: ExecState,
+    /// Told at each change of `state`.
+    pub(crate) changed: Arc<Notify>,
 }
 
 /// What a command does.
@@ -97,7 +103,13 @@ impl Engine {
         let id = ExecId::random();
         let line = spec.command.join(" ");
         forget_old(&mut state.execs, &container_id);
-        let exec = Exec { id: id.clone(), container: container_id, spec, state: ExecState::Created };
+        let exec = Exec {
+            id: id.clone(),
+            container: container_id,
+            spec,
+            state: ExecState::Created,
+            changed: Arc::default(),
+        };
         state.execs.insert(id.clone(), exec);
         drop(state);
         self.container_event(&record, &format!("exec_create: {line}"), &[("execID", id.to_string())]);
@@ -137,15 +149,16 @@ impl Engine {
             &format!("exec_start: {line}"),
             &[("execID", exec_id.to_string())],
         );
+        let (ended, recorded) = oneshot::channel();
         let attachment = match started.streams {
             None => None,
             Some(streams) => {
                 let (sender, receiver) = oneshot::channel();
                 let _ = sender.send(into_tokio(streams)?);
-                Some(Attachment { tty, stream: receiver })
+                Some(Attachment { tty, stream: receiver, ended: Some(recorded) })
             }
         };
-        self.watch_exec(exec, started.control, started.run_dir, started.pid);
+        self.watch_exec(exec, started.control, started.run_dir, started.pid, ended);
         Ok(attachment)
     }
 
@@ -163,12 +176,39 @@ impl Engine {
     fn set_exec(&self, id: &ExecId, to: ExecState) {
         if let Some(exec) = self.state().execs.get_mut(id) {
             exec.state = to;
+            exec.changed.notify_waiters();
         }
+    }
+
+    /// A command that has been asked to start, as soon as it has or could not.
+    async fn exec_begun(&self, id: &str) -> Result<ExecSnapshot, EngineError> {
+        let changed = {
+            let state = self.state();
+            let exec = state.execs.get(id).ok_or_else(|| EngineError::NoSuchExec(id.to_owned()))?;
+            Arc::clone(&exec.changed)
+        };
+        let begun = async {
+            loop {
+                let change = changed.notified();
+                let exec = self.exec_inspect(id).await?;
+                if !exec.running || exec.pid.is_some() {
+                    return Ok(exec);
+                }
+                change.await;
+            }
+        };
+        let late = || EngineError::Conflict(format!("the command {id} does not get to start"));
+        tokio::time::timeout(START_PATIENCE, begun).await.map_err(|_| late())?
     }
 
     /// Changes the size of a command's terminal.
     pub async fn exec_resize(&self, id: &str, columns: u16, rows: u16) -> Result<(), EngineError> {
-        let exec = self.exec_inspect(id).await?;
+        let exec = self.exec_begun(id).await?;
+        if !exec.running {
+            return Err(EngineError::Conflict(format!(
+                "the command {id} does not run: it has no terminal to resize"
+            )));
+        }
         let run_dir = self.exec_run(&exec.container, &exec.id);
         self.blocking(move |_| {
             let size = ConsoleSize { height: rows, width: columns };
@@ -277,17 +317,26 @@ impl Engine {
         process.set_env(Some(env));
         process.set_cwd(spec.working_dir.clone().unwrap_or_else(|| record.process.working_dir.clone()));
         process.set_capabilities(Some(config::process_capabilities(&held, identity.uid == 0)?));
-        process.set_rlimits(None);
+        process.set_rlimits(config::rlimits(&record.spec)?);
         process.set_no_new_privileges(Some(record.spec.security.no_new_privileges));
         Ok(process)
     }
 
     /// Records a command's end when it comes.
-    fn watch_exec(&self, exec: Exec, control: ShimClient, run_dir: PathBuf, pid: Option<u32>) {
+    fn watch_exec(
+        &self,
+        exec: Exec,
+        control: ShimClient,
+        run_dir: PathBuf,
+        pid: Option<u32>,
+        ended: oneshot::Sender<()>,
+    ) {
         let engine = self.clone();
         tokio::spawn(async move {
             let code = exit_code(control).await;
             engine.set_exec(&exec.id, ExecState::Ended { pid, code });
+            // Its client may be gone.
+            let _ = ended.send(());
             let _ = tokio::fs::remove_dir_all(&run_dir).await;
             let more = [("execID", exec.id.to_string()), ("exitCode", code.to_string())];
             engine.container_event_of(&exec.container, "exec_die", &more);

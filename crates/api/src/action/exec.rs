@@ -2,6 +2,7 @@
 
 use super::Action;
 use crate::{
+    convert,
     error::BadRequest,
     hijack::{self, Framing},
     input::Input,
@@ -9,15 +10,16 @@ use crate::{
     routes::{Table, routes},
 };
 use bollard_stubs::models::{ExecInspectResponse, ProcessConfig};
+use container::protocol::StreamName;
 use engine::{
     Engine, EngineError,
-    op::{Attachment, ExecSpec, ExecStart},
+    op::{Attachment, Connected, ExecSpec, ExecStart},
     snapshot::ExecSnapshot,
 };
 use hyper::{StatusCode, upgrade::OnUpgrade};
 use serde::Deserialize;
-use std::path::PathBuf;
-use tokio::{io::AsyncWriteExt as _, net::UnixStream};
+use std::{io, path::PathBuf};
+use tokio::io::AsyncWriteExt as _;
 
 /// What can be asked about executed commands.
 #[derive(Debug)]
@@ -104,7 +106,9 @@ pub(crate) async fn execute(engine: &Engine, action: ExecAction) -> Result<Reply
             Ok(reply::json_with(StatusCode::CREATED, &serde_json::json!({"Id": id.to_string()})))
         }
         ExecAction::Start { id, start, upgrade } => run(engine, &id, start, upgrade).await,
-        ExecAction::Inspect { id } => Ok(reply::json(&inspect(&engine.exec_inspect(&id).await?))),
+        ExecAction::Inspect { id } => {
+            Ok(reply::json(&convert::legacy::exec(&inspect(&engine.exec_inspect(&id).await?))))
+        }
         ExecAction::Resize { id, columns, rows } => {
             engine.exec_resize(&id, columns, rows).await?;
             Ok(reply::empty(StatusCode::OK))
@@ -118,24 +122,55 @@ async fn run(
     start: ExecStart,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Reply, EngineError> {
-    let spec = engine.exec_inspect(id).await?.spec;
-    let keys = hijack::detach_keys(spec.tty, spec.detach_keys.as_deref())?;
-    let attachment = engine.exec_start(id, start).await?;
-    let Some(attachment) = attachment else { return Ok(reply::empty(StatusCode::OK)) };
-    let framing = Framing::of(spec.tty);
-    let Some(upgrade) = upgrade else {
-        return Ok(hijack::output(framing, futures_util::stream::empty(), without_input(attachment)));
-    };
-    tokio::spawn(hijack::take_over(upgrade, framing, keys, async move |_| Ok(attachment.connect().await)));
-    Ok(hijack::switching(framing))
+    let exec = engine.exec_inspect(id).await?;
+    let keys = hijack::detach_keys(exec.spec.tty, exec.spec.detach_keys.as_deref())?;
+    let framing = Framing::of(exec.spec.tty);
+    match upgrade {
+        Some(upgrade) if !start.detach => {
+            if exec.running || exec.exit_code.is_some() {
+                return Err(EngineError::Conflict(format!("the command {id} has been started already")));
+            }
+            let (engine, id) = (engine.clone(), id.to_owned());
+            tokio::spawn(hijack::take_over(upgrade, framing, keys, async move |client| {
+                begin(&engine, &id, start, framing, client).await
+            }));
+            Ok(hijack::switching(framing))
+        }
+        _ => match engine.exec_start(id, start).await? {
+            None => Ok(reply::empty(StatusCode::OK)),
+            Some(attachment) => {
+                Ok(hijack::output(framing, futures_util::stream::empty(), without_input(attachment)))
+            }
+        },
+    }
+}
+
+/// Starts a command whose client has its connection already, as Docker does: some clients lose what comes together with
+/// the reply's head. That it cannot be started is told in the stream.
+async fn begin(
+    engine: &Engine,
+    id: &str,
+    start: ExecStart,
+    framing: Framing,
+    client: &mut hijack::Client,
+) -> io::Result<Option<Connected>> {
+    match engine.exec_start(id, start).await {
+        Ok(None) => Ok(None),
+        Ok(Some(attachment)) => Ok(attachment.connect().await),
+        Err(error) => {
+            let text = format!("{}\r\n", crate::error::chain(&error));
+            client.write_all(&framing.frame(StreamName::Stderr, text.as_bytes())).await?;
+            Ok(None)
+        }
+    }
 }
 
 /// The stream of a command whose client can send nothing: its input has ended.
-async fn without_input(attachment: Attachment) -> Option<UnixStream> {
-    let mut stream = attachment.connect().await?;
+async fn without_input(attachment: Attachment) -> Option<Connected> {
+    let mut connected = attachment.connect().await?;
     // A command that is over already needs to hear of no end.
-    let _ = stream.shutdown().await;
-    Some(stream)
+    let _ = connected.stream.shutdown().await;
+    Some(connected)
 }
 
 fn inspect(exec: &ExecSnapshot) -> ExecInspectResponse {

@@ -1,4 +1,4 @@
-//! Fields that newer versions of the API no longer have and that clients still read.
+//! Fields that newer versions of the API no longer have, or leave out, and that clients still read.
 //!
 //! The generated types are those of the newest description. What it has dropped since 1.24 is added here, to every
 //! version's documents: a client ignores what it does not know.
@@ -13,6 +13,57 @@ pub(crate) fn container(document: &impl Serialize, snapshot: &ContainerSnapshot)
     let mut document = as_value(document);
     if let Some(settings) = document.get_mut("NetworkSettings").and_then(Value::as_object_mut) {
         add(settings, network_settings(snapshot));
+    }
+    show_nulls(&mut document);
+    document
+}
+
+/// What Docker shows as null when there is none of it, where the generated types leave the field out: clients in Python
+/// look it up without asking.
+const NULL_UNLESS_SET: [(&str, &[&str]); 3] = [
+    ("", &["ExecIDs"]),
+    ("Config", &["Cmd", "Entrypoint", "OnBuild", "Volumes"]),
+    (
+        "HostConfig",
+        &[
+            "Binds",
+            "BlkioDeviceReadBps",
+            "BlkioDeviceReadIOps",
+            "BlkioDeviceWriteBps",
+            "BlkioDeviceWriteIOps",
+            "BlkioWeightDevice",
+            "CapAdd",
+            "CapDrop",
+            "DeviceCgroupRules",
+            "DeviceRequests",
+            "ExtraHosts",
+            "GroupAdd",
+            "Links",
+            "MemorySwappiness",
+            "OomKillDisable",
+            "PidsLimit",
+            "SecurityOpt",
+            "Ulimits",
+            "VolumesFrom",
+        ],
+    ),
+];
+
+fn show_nulls(document: &mut Value) {
+    for (part, keys) in NULL_UNLESS_SET {
+        let part = if part.is_empty() { Some(&mut *document) } else { document.get_mut(part) };
+        let Some(fields) = part.and_then(Value::as_object_mut) else { continue };
+        for key in keys {
+            fields.entry(*key).or_insert(Value::Null);
+        }
+    }
+}
+
+/// A command's document; its exit code is null until it has ended.
+pub(crate) fn exec(document: &impl Serialize) -> Value {
+    let mut document = as_value(document);
+    if let Some(fields) = document.as_object_mut() {
+        fields.entry("ExitCode").or_insert(Value::Null);
     }
     document
 }

@@ -4,14 +4,12 @@ use super::{Framing, demux::Payload};
 use crate::reply::{Reply, empty};
 use bytes::Bytes;
 use container::detach::DetachKeys;
+use engine::op::Connected;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::{StatusCode, header, header::HeaderValue, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use std::future::Future;
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::{UnixStream, unix::OwnedWriteHalf},
-};
+use tokio::{io::AsyncWriteExt as _, net::unix::OwnedWriteHalf};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -45,7 +43,7 @@ pub(crate) async fn take_over(
     framing: Framing,
     keys: Option<DetachKeys>,
     history: History,
-    stream: impl Future<Output = Option<UnixStream>>,
+    stream: impl Future<Output = Option<Connected>>,
 ) {
     let connection = match upgrade.await {
         Ok(connection) => connection,
@@ -68,13 +66,13 @@ async fn join(
     framing: Framing,
     keys: Option<DetachKeys>,
     mut history: History,
-    stream: impl Future<Output = Option<UnixStream>>,
+    stream: impl Future<Output = Option<Connected>>,
 ) -> Result<(), tungstenite::Error> {
     while let Some(bytes) = history.next().await {
         socket.send(Message::Binary(bytes)).await?;
     }
-    let Some(stream) = stream.await else { return socket.close(None).await };
-    let (output, input) = stream.into_split();
+    let Some(connected) = stream.await else { return socket.close(None).await };
+    let (output, input) = connected.stream.into_split();
     let (mut to_client, from_client) = socket.split();
     let outbound = async {
         let mut payload = Payload::new(output, framing);

@@ -23,7 +23,7 @@ impl Engine {
             let tty = container.record.spec.streams.tty;
             if !matches!(container.state.phase, Phase::Running(_)) {
                 container.live.attachments.push((options, sender));
-                return Ok(Attachment { tty, stream: receiver });
+                return Ok(Attachment { tty, stream: receiver, ended: None });
             }
             tty
         };
@@ -34,7 +34,7 @@ impl Engine {
         let stream = self.blocking(move |engine| connect(engine, &target, streams)).await?;
         let _ = sender.send(into_tokio(stream)?);
         self.container_event_of(&id, "attach", &[]);
-        Ok(Attachment { tty, stream: receiver })
+        Ok(Attachment { tty, stream: receiver, ended: None })
     }
 
     /// Changes the size of a container's terminal.

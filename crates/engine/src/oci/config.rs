@@ -162,12 +162,19 @@ fn process(inputs: &Inputs<'_>, held: &[Capability]) -> Result<Process, ConfigEr
     process.set_env(Some(env));
     process.set_cwd(inputs.process.working_dir.clone());
     process.set_capabilities(Some(process_capabilities(held, inputs.identity.uid == 0)?));
-    let rlimits = limits::rlimits(&spec.resources.ulimits)?;
-    process.set_rlimits((!rlimits.is_empty()).then_some(rlimits));
+    process.set_rlimits(rlimits(spec)?);
     process.set_no_new_privileges(Some(spec.security.no_new_privileges));
     process.set_apparmor_profile(spec.security.apparmor.clone().filter(|profile| profile != "unconfined"));
     process.set_oom_score_adj(spec.resources.oom_score_adj);
     Ok(process)
+}
+
+/// The limits of a container's processes, if it has some of its own.
+pub(crate) fn rlimits(
+    spec: &ContainerSpec,
+) -> Result<Option<Vec<oci_spec::runtime::PosixRlimit>>, ConfigError> {
+    let rlimits = limits::rlimits(&spec.resources.ulimits)?;
+    Ok((!rlimits.is_empty()).then_some(rlimits))
 }
 
 /// A user as OCI wants it.

@@ -13,7 +13,7 @@ mod transfer;
 mod volume;
 
 pub use archive::{ArchiveStream, ByteSource, Change, ChangeKind, PathStat, PutOptions};
-pub use attach::{AttachOptions, Attachment};
+pub use attach::{AttachOptions, Attachment, Connected, StreamEnd};
 pub use auth::RegistryAuth;
 pub use container::{
     Created, Exit, ProcessTable, Removal, RemoveOptions, StopOptions, UpdateRequest, WaitCondition, Waiter,

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use container::detach::DetachKeys;
 use engine::{
     Engine, EngineError,
-    op::{AttachOptions, Attachment, LogLine, LogQuery},
+    op::{AttachOptions, Attachment, Connected, LogLine, LogQuery},
 };
 use futures_util::{Stream, StreamExt as _};
 use hyper::{header::HeaderValue, upgrade::OnUpgrade};
-use tokio::{io::AsyncWriteExt as _, net::UnixStream};
+use tokio::io::AsyncWriteExt as _;
 
 /// How a client wants to be attached.
 pub(super) struct Wanted {
@@ -74,7 +74,7 @@ fn framed(lines: impl Stream<Item = LogLine>, framing: Framing) -> impl Stream<I
     lines.map(move |line| logs::frame(&line, framing, false))
 }
 
-async fn stream_of(attachment: Option<Attachment>) -> Option<UnixStream> {
+async fn stream_of(attachment: Option<Attachment>) -> Option<Connected> {
     attachment?.connect().await
 }
 

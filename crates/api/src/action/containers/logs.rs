@@ -4,14 +4,13 @@ use crate::{
     hijack::Framing,
     reply::{self, Reply},
 };
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
+use container::protocol::StreamName;
 use engine::{
     Engine, EngineError,
     op::{LogLine, LogQuery, OutputStream},
 };
 use futures_util::StreamExt as _;
-
-const FRAME_HEADER: usize = 8;
 
 /// The lines of a container's log, framed unless it has a terminal.
 pub(super) async fn stream(
@@ -29,19 +28,11 @@ pub(super) async fn stream(
 /// One line, with Docker's eight-byte header where the stream is multiplexed.
 pub(super) fn frame(line: &LogLine, framing: Framing, timestamps: bool) -> Bytes {
     let stamp = if timestamps { format!("{} ", nanosecond_stamp(line.time)) } else { String::new() };
-    let length = stamp.len() + line.text.len();
-    let mut bytes = BytesMut::with_capacity(FRAME_HEADER + length);
-    if framing == Framing::Multiplexed {
-        bytes.put_u8(match line.stream {
-            OutputStream::Stdout => 1,
-            OutputStream::Stderr => 2,
-        });
-        bytes.put_bytes(0, 3);
-        bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    }
-    bytes.put_slice(stamp.as_bytes());
-    bytes.put_slice(&line.text);
-    bytes.freeze()
+    let stream = match line.stream {
+        OutputStream::Stdout => StreamName::Stdout,
+        OutputStream::Stderr => StreamName::Stderr,
+    };
+    framing.frame(stream, &[stamp.as_bytes(), &line.text].concat())
 }
 
 /// RFC 3339 with all nine digits, as Docker prefixes lines.
