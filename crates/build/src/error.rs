@@ -41,6 +41,12 @@ pub enum BuildError {
     /// A `.dockerignore` file cannot be used.
     #[error(transparent)]
     Ignore(#[from] IgnoreError),
+    /// The Dockerfile asks to be refused for its findings.
+    #[error("the Dockerfile breaks {}, and its check directive says that this is an error", rules.join(", "))]
+    Findings {
+        /// Names of the rules.
+        rules: Vec<String>,
+    },
     /// The Dockerfile does not parse.
     #[error(transparent)]
     Parse(Box<ParseError>),

@@ -64,6 +64,9 @@ pub struct Warning {
     pub line: usize,
     /// What is wrong and what to do.
     pub message: String,
+    /// The lines that stand there, if they are known.
+    #[serde(default)]
+    pub lines: Vec<String>,
 }
 
 /// Which output of a command.
@@ -77,7 +80,7 @@ pub enum Stream {
 }
 
 /// The image that was built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildResult {
     /// Its id, `sha256:…`: the digest of its configuration. Empty when only its files were wanted.
     pub image: String,

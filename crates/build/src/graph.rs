@@ -82,7 +82,7 @@ pub(crate) fn name(file: &Dockerfile, index: usize) -> String {
 pub(crate) fn find(file: &Dockerfile, from: &str, before: usize) -> Option<usize> {
     let earlier = file.stages.get(..before)?;
     let lower = from.to_ascii_lowercase();
-    let named = earlier.iter().position(|stage| stage.from.alias.as_deref() == Some(&lower));
+    let named = earlier.iter().rposition(|stage| stage.from.alias.as_deref() == Some(&lower));
     named.or_else(|| from.parse().ok().filter(|index| *index < before))
 }
 
@@ -143,7 +143,7 @@ fn base(
     }
     let earlier = file.stages.get(..index).unwrap_or_default();
     let lower = image.to_ascii_lowercase();
-    let stage = earlier.iter().position(|stage| stage.from.alias.as_deref() == Some(&lower));
+    let stage = earlier.iter().rposition(|stage| stage.from.alias.as_deref() == Some(&lower));
     Ok(stage.map_or(Base::Image(image), Base::Stage))
 }
 

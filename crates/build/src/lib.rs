@@ -27,6 +27,7 @@ mod fetch;
 mod glob;
 mod graph;
 mod hash;
+mod lint;
 mod platform;
 pub mod remote;
 pub mod request;

@@ -269,6 +269,41 @@ fn mistakes_are_told_before_anything_runs() {
 }
 
 #[test]
+fn findings_are_told_and_may_be_errors() {
+    let mut bench = Bench::new();
+    let rules = |bench: &Bench| {
+        let warnings = bench.events.iter().filter_map(|event| match event {
+            BuildEvent::Warning(warning) => Some(format!("{} {:?}", warning.rule, warning.lines)),
+            _ => None,
+        });
+        warnings.collect::<Vec<_>>()
+    };
+    bench.build("FROM scratch AS Base\nRUN true\n");
+    assert_eq!(rules(&bench), ["StageNameCasing [\"FROM scratch AS Base\"]"]);
+    let error = bench.try_build("# check=error=true\nFROM scratch\nCMD x\n").unwrap_err();
+    assert_eq!(
+        chain(&error),
+        "the Dockerfile breaks JSONArgsRecommended, and its check directive says that this is an error"
+    );
+    bench.build("# check=skip=JSONArgsRecommended;error=true\nFROM scratch\nCMD x\n");
+    let mut request = bench.request("# check=error=true\nFROM not:here\nRUN exit 1\nCMD x\n");
+    request.check = true;
+    bench.try_request(&request).unwrap();
+    assert_eq!((rules(&bench).len(), bench.runs()), (1, 1));
+}
+
+#[test]
+fn privileges_are_refused_unless_they_are_allowed() {
+    let mut bench = Bench::new();
+    let mut request = bench.request("FROM scratch\nRUN --security=insecure true\n");
+    let error = bench.try_request(&request).unwrap_err();
+    assert!(chain(&error).contains("build with --allow security.insecure"), "{}", chain(&error));
+    request.allow_insecure = true;
+    bench.try_request(&request).unwrap();
+    assert!(bench.runner.steps.lock().unwrap()[0].privileged);
+}
+
+#[test]
 fn a_cancelled_build_stops() {
     let mut bench = Bench::new();
     let request = bench.request("FROM scratch\nRUN true\n");

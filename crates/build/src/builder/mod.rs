@@ -32,6 +32,7 @@ use crate::error::BuildError;
 use crate::event::{BuildEvent, BuildResult, Warning};
 use crate::graph;
 use crate::hash::Hasher;
+use crate::lint;
 use crate::platform;
 use crate::remote::Remote;
 use crate::request::{BuildRequest, CacheLocation, NamedContext};
@@ -75,9 +76,14 @@ pub fn build(
         lease: store.lease()?,
         found: Mutex::default(),
     };
-    let graph = graph::plan(&file, request, &|bases| images.triggers(&report, &file, bases))?;
     let context = Context::open(&request.context, path.as_deref())?;
+    if request.check {
+        check(&images, &file, request, &context, &report)?;
+        return Ok(BuildResult::default());
+    }
+    let graph = graph::plan(&file, request, &|bases| images.triggers(&report, &file, bases))?;
     report.plan(&file, &graph);
+    check(&images, &file, request, &context, &report)?;
     let session = Session {
         store,
         runner,
@@ -99,6 +105,35 @@ pub fn build(
     unused_arguments(&session, done.values().map(Arc::as_ref));
     let target = graph.needed.last().and_then(|target| done.get(target));
     finish(&session, target.map(|state| State::clone(state)).unwrap_or_default(), &tags)
+}
+
+/// Tells what is worth looking at.
+///
+/// # Errors
+/// When the file says that findings are errors.
+fn check(
+    images: &Images<'_>,
+    file: &Dockerfile,
+    request: &BuildRequest,
+    context: &Context,
+    report: &Report<'_>,
+) -> Result<(), BuildError> {
+    let given = request.build_args.get("BUILDKIT_DOCKERFILE_CHECK").cloned().flatten();
+    let options = given.or_else(|| file.directives.check.clone());
+    let options = lint::Options::parse(&options.unwrap_or_default());
+    let environment =
+        |name: &str| images.store.resolve(name).ok().map(|image| image.config.config.env.clone());
+    let known = lint::Known { ignore: &context.ignore, environment: &environment };
+    let warnings = lint::lint(file, &known, &options);
+    warnings.iter().for_each(|warning| report.warn(warning.clone()));
+    match options.error && !warnings.is_empty() && !request.check {
+        false => Ok(()),
+        true => {
+            let rules: std::collections::BTreeSet<String> =
+                warnings.into_iter().map(|warning| warning.rule).collect();
+            Err(BuildError::Findings { rules: rules.into_iter().collect() })
+        }
+    }
 }
 
 /// Opens the further contexts that are directories.
@@ -124,6 +159,7 @@ fn imported(request: &BuildRequest, file: &str, report: &Report<'_>) -> Vec<Impo
                 rule: "CacheNotUsed".into(),
                 file: file.to_owned(),
                 line: 1,
+                lines: Vec::new(),
                 message: std::error::Error::source(&error)
                     .map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
             }),
@@ -168,6 +204,7 @@ fn unused_arguments<'a>(session: &Session<'_>, stages: impl Iterator<Item = &'a 
                 rule: "UnusedBuildArg".into(),
                 file: session.file.name.clone(),
                 line: 1,
+                lines: Vec::new(),
                 message: format!("the build argument {name} is not declared by any ARG"),
             });
         }

@@ -42,11 +42,10 @@ impl<'a> Report<'a> {
         self.event(BuildEvent::Warning(warning));
     }
 
-    /// Tells how many steps there will be (a `FROM` is one), and what the parser has found.
+    /// Tells how many steps there will be (a `FROM` is one).
     pub(super) fn plan(&self, file: &Dockerfile, graph: &Graph) {
         let stages = graph.needed.iter().filter_map(|index| file.stages.get(*index));
         self.event(BuildEvent::Planned { steps: stages.map(|stage| 1 + stage.instructions.len()).sum() });
-        file.warnings.iter().for_each(|warning| self.warn(warning.clone()));
     }
 
     pub(super) fn begin(&self, stage: String, instruction: &Instruction) -> Step {

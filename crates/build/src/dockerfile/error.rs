@@ -72,8 +72,6 @@ pub enum ParseErrorKind {
     FromForm,
     #[error("{name:?} cannot name a stage: a letter, then letters, digits, '-', '_' and '.'")]
     StageName { name: String },
-    #[error("the name {name:?} is already that of the stage at line {line}")]
-    StageTwice { name: String, line: usize },
     #[error("directive escape must be \\ or `, not {value:?}")]
     EscapeDirective { value: String },
     #[error("directive {name} is given twice")]

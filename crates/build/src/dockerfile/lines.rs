@@ -76,6 +76,7 @@ fn empty_continuation(source: &Source, line: usize) -> Warning {
         rule: "NoEmptyContinuation".into(),
         file: source.name.clone(),
         line,
+        lines: Vec::new(),
         message: "an empty line inside an instruction; remove it, it will become an error".into(),
     }
 }

@@ -58,9 +58,14 @@ impl Dockerfile {
             .into_iter()
             .map(|line| read::instruction(line, directives.escape, &source))
             .collect::<Result<Vec<_>, _>>()?;
-        let (globals, stages) = stage::split(instructions, &source, &mut warnings)?;
+        let (globals, stages) = stage::split(instructions, &source)?;
         let Source { name, lines } = source;
         Ok(Self { name, directives, globals, stages, warnings, source: lines })
+    }
+
+    /// A physical line by its 1-based number.
+    pub(crate) fn line(&self, number: usize) -> Option<&str> {
+        self.source.get(number.checked_sub(1)?).map(String::as_str)
     }
 
     /// The lines an instruction was written on.

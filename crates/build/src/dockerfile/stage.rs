@@ -2,7 +2,6 @@
 
 use super::error::{ParseError, ParseErrorKind};
 use super::instruction::{From, Instruction, Kind, Source};
-use crate::event::Warning;
 
 /// A `FROM` and what follows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +18,6 @@ pub struct Stage {
 pub(super) fn split(
     instructions: Vec<Instruction>,
     source: &Source,
-    warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<Instruction>, Vec<Stage>), ParseError> {
     let mut globals = Vec::new();
     let mut stages: Vec<Stage> = Vec::new();
@@ -30,7 +28,6 @@ pub(super) fn split(
     for instruction in instructions {
         match (&instruction.kind, stages.last_mut()) {
             (Kind::From(from), _) => {
-                check_name(from, &instruction, &stages, source, warnings)?;
                 let from = from.clone();
                 stages.push(Stage { at: instruction, from, instructions: Vec::new() });
             }
@@ -49,27 +46,4 @@ fn before_from(instruction: &Instruction, source: &Source) -> ParseError {
     let word = instruction.text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
     let kind = ParseErrorKind::BeforeFrom { instruction: word };
     ParseError::new(source, instruction.line, instruction.last_line, kind)
-}
-
-fn check_name(
-    from: &From,
-    at: &Instruction,
-    stages: &[Stage],
-    source: &Source,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), ParseError> {
-    let Some(name) = &from.alias else { return Ok(()) };
-    if let Some(other) = stages.iter().find(|stage| stage.from.alias.as_ref() == Some(name)) {
-        let kind = ParseErrorKind::StageTwice { name: name.clone(), line: other.at.line };
-        return Err(ParseError::new(source, at.line, at.last_line, kind));
-    }
-    if !at.text.split_whitespace().any(|word| word == name) {
-        warnings.push(Warning {
-            rule: "StageNameCasing".into(),
-            file: source.name.clone(),
-            line: at.line,
-            message: format!("stage names are lower case; this one is known as {name}"),
-        });
-    }
-    Ok(())
 }

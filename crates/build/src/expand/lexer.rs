@@ -15,20 +15,36 @@ pub(super) struct Lexer<'a> {
     escape: char,
     lookup: Lookup<'a>,
     depth: usize,
+    /// Variables that were needed and not set.
+    unset: Vec<String>,
 }
 
 type Result<T> = std::result::Result<T, ExpandError>;
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str, escape: char, lookup: Lookup<'a>) -> Self {
-        Self { text, chars: text.chars().peekable(), escape, lookup, depth: 0 }
+        Self { text, chars: text.chars().peekable(), escape, lookup, depth: 0, unset: Vec::new() }
     }
 
     /// Expands everything.
-    pub(super) fn run(mut self) -> Result<Output> {
+    pub(super) fn run(self) -> Result<Output> {
+        self.run_with_unset().map(|(output, _)| output)
+    }
+
+    /// Expands everything; with it, the variables that were needed and not set.
+    pub(super) fn run_with_unset(mut self) -> Result<(Output, Vec<String>)> {
         let mut output = Output::default();
         self.until(None, &mut output)?;
-        Ok(output)
+        Ok((output, self.unset))
+    }
+
+    /// The value of a variable that has no substitute.
+    fn needed(&mut self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name);
+        if value.is_none() {
+            self.unset.push(name.to_owned());
+        }
+        value
     }
 
     /// Expands variables only.
@@ -114,7 +130,7 @@ impl<'a> Lexer<'a> {
             let name = self.name();
             return match name.is_empty() {
                 true => output.push_quoted('$'),
-                false => output.extend(&(self.lookup)(&name).unwrap_or_default(), quoted),
+                false => output.extend(&self.needed(&name).unwrap_or_default(), quoted),
             };
         }
         self.depth += 1;
@@ -154,7 +170,7 @@ impl<'a> Lexer<'a> {
         }
         let value = (self.lookup)(&name);
         match self.chars.next() {
-            Some('}') => Ok(value),
+            Some('}') => Ok(self.needed(&name)),
             Some(':') => {
                 let Some(modifier @ ('-' | '+' | '?')) = self.chars.next() else {
                     return Err(self.bad_substitution());

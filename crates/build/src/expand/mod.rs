@@ -60,6 +60,15 @@ pub fn word(text: &str, escape: char, lookup: Lookup<'_>) -> Result<String, Expa
     Lexer::new(text, escape, lookup).run().map(|output| output.into_text())
 }
 
+/// As [`word`]; with it, the names of variables that are not set and have no substitute.
+pub(crate) fn with_unset(
+    text: &str,
+    escape: char,
+    lookup: Lookup<'_>,
+) -> Result<(String, Vec<String>), ExpandError> {
+    Lexer::new(text, escape, lookup).run_with_unset().map(|(output, unset)| (output.into_text(), unset))
+}
+
 /// Expands `text` to words: split at blanks outside quotes, also at those a variable brings.
 ///
 /// # Errors

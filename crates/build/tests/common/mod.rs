@@ -111,6 +111,7 @@ impl Bench {
 
     /// Nothing half-made is left, once the store has written in the background what it was given.
     pub(crate) fn assert_tidy(&self) {
+        self.store.sync().unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
         while !self.leftovers().is_empty() && std::time::Instant::now() < deadline {
             std::thread::yield_now();

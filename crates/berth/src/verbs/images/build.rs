@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use build::{BuildEvent, BuildRequest, BuildResult, DockerfileSource, RunNetwork};
+use build::{BuildEvent, BuildRequest, BuildResult, DockerfileSource, RunNetwork, Warning};
 use clap::Args;
 
 use super::build_options::{self as options, Wanted};
@@ -244,6 +244,16 @@ impl Build {
     }
 }
 
+/// Writes a finding with its lines, for those who look for nothing else.
+fn shown_warning(warning: &Warning) -> Result<(), Failure> {
+    let place = format!("{}:{}", warning.file, warning.line);
+    output::line(&format!("{place}: {}: {}", warning.rule, warning.message))?;
+    for (number, line) in (warning.line..).zip(&warning.lines) {
+        output::line(&format!(" {number:>4} | {line}"))?;
+    }
+    Ok(())
+}
+
 /// Writes a file to standard output.
 fn pass_on(file: &Path) -> Result<(), Failure> {
     let failed = |e| Failure::new(format!("cannot read {}: {e}", file.display()));
@@ -293,7 +303,13 @@ async fn follow(
         }
         let event: BuildEvent =
             serde_json::from_value(told).map_err(|e| CallError::Protocol(e.to_string()))?;
-        *warnings += usize::from(matches!(event, BuildEvent::Warning(_)));
+        if let BuildEvent::Warning(warning) = &event {
+            *warnings += 1;
+            if request.check {
+                shown_warning(warning)?;
+                continue;
+            }
+        }
         if let Some(result) = shown.event(event) {
             return Ok(result);
         }
