@@ -51,18 +51,26 @@ macro_rules! routes {
 }
 pub(crate) use routes;
 
+/// The number of resources.
+const SECTIONS: usize = 9;
+
 /// All routes, resource by resource.
-pub(crate) fn tables() -> [Table; 9] {
+fn sections() -> [(&'static str, Table); SECTIONS] {
     use crate::action as a;
     [
-        a::system::ROUTES,
-        a::containers::ROUTES,
-        a::exec::ROUTES,
-        a::transfer::ROUTES,
-        a::images::ROUTES,
-        a::networks::ROUTES,
-        a::volumes::ROUTES,
-        a::build::ROUTES,
-        a::projects::ROUTES,
+        ("System", a::system::ROUTES),
+        ("Containers", a::containers::ROUTES),
+        ("Commands in containers", a::exec::ROUTES),
+        ("Images that come and go", a::transfer::ROUTES),
+        ("Images", a::images::ROUTES),
+        ("Networks", a::networks::ROUTES),
+        ("Volumes", a::volumes::ROUTES),
+        ("Builds", a::build::ROUTES),
+        ("Projects", a::projects::ROUTES),
     ]
+}
+
+/// All routes.
+fn all() -> impl Iterator<Item = &'static Route> {
+    sections().into_iter().flat_map(|(_, table)| table)
 }

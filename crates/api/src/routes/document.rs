@@ -1,11 +1,8 @@
 //! `docs/docker-api.md`, made from the route table.
 
-use super::{refused, tables};
+use super::{all, refused, sections};
 use crate::server::{API_VERSION, MIN_API_VERSION};
 use std::fmt::Write as _;
-
-const TITLES: [&str; 8] =
-    ["System", "Containers", "Commands in containers", "Images", "Networks", "Volumes", "Builds", "Projects"];
 
 const FOREWORD: &str = "\
 <!-- Made from the route table by the test `the_document_is_that_of_the_routes`; do not edit. -->
@@ -28,7 +25,7 @@ documents may be 16 MiB long, a request's head 256 KiB.
 fn document() -> String {
     let mut text = String::from(FOREWORD);
     let _ = write!(text, "\nAPI versions: **{MIN_API_VERSION}** to **{API_VERSION}**.\n\n{GENERAL}");
-    for (title, table) in TITLES.iter().zip(tables()) {
+    for (title, table) in sections() {
         let docker: Vec<_> = table.iter().filter(|route| !route.pattern.starts_with("/berth/")).collect();
         if docker.is_empty() {
             continue;
@@ -46,7 +43,7 @@ fn document() -> String {
         let _ = writeln!(text, "| {} | {} | {message} |", calls.join(", "), refusal.status().as_u16());
     }
     text.push_str("\n## Berth's own calls\n\n| call | |\n|---|---|\n");
-    for route in tables().into_iter().flatten().filter(|route| route.pattern.starts_with("/berth/")) {
+    for route in all().filter(|route| route.pattern.starts_with("/berth/")) {
         let _ = writeln!(text, "| `{} {}` | {} |", route.method, route.pattern, route.about);
     }
     text

@@ -1,6 +1,6 @@
 //! Matching of a request line against the route table.
 
-use super::{Refusal, Route, refused, tables};
+use super::{Refusal, Route, all, refused};
 use crate::input::percent_decode;
 use hyper::Method;
 
@@ -43,7 +43,7 @@ pub(crate) fn find(method: &Method, path: &str) -> (Option<Version>, Found) {
     let (version, path) = split_version(path);
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let mut other = Vec::new();
-    for route in tables().into_iter().flatten() {
+    for route in all() {
         if let Some(params) = match_pattern(route.pattern, &segments) {
             if route.method == *method {
                 return (version, Found::Route(route, params));
