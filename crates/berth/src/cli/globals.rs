@@ -1,11 +1,13 @@
 //! Settings that hold for every command, from flags and environment.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::host::Host;
 use crate::client::Client;
+use crate::contexts::{Contexts, DEFAULT};
 use crate::failure::Failure;
 
 /// Where the engine keeps its state unless told otherwise.
@@ -20,15 +22,28 @@ pub(crate) struct Globals {
     pub(crate) root: PathBuf,
     /// Directory of the engine's runtime files.
     pub(crate) run: PathBuf,
-    /// The engine's socket.
-    pub(crate) socket: PathBuf,
-    /// Whether an engine may be started when nothing answers on the socket: not when the
-    /// socket was named by hand, for then it is somebody else's to start.
+    /// Where the engine listens.
+    pub(crate) host: Host,
+    /// What said so.
+    pub(crate) chosen: Chosen,
+    /// Whether an engine may be started when nothing answers: only this machine's own is ours to start.
     pub(crate) start_engine: bool,
     /// Log filter for the engine: `error`, `warn`, `info`, `debug` or `trace`.
     pub(crate) log_level: Option<String>,
     /// Which project is meant.
     pub(crate) project: ProjectFlags,
+}
+
+/// What chose the engine that commands talk to. The first of these that is there wins: `--host`, `--context`,
+/// `BERTH_HOST`, `BERTH_CONTEXT`, `--run` and `BERTH_RUN`, `DOCKER_HOST`, `berth context use`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// `--host`.
+    Flag,
+    /// An environment variable that names a host.
+    Variable(&'static str),
+    /// A context, by name.
+    Context(String),
 }
 
 /// Flags that choose a project, as Compose has them.
@@ -82,13 +97,13 @@ pub(crate) fn global_args(command: Command) -> Command {
         Arg::new(id).long(id).value_name(value).help(help).global(true).help_heading("Global options")
     };
     command
-        .arg(path(
-            "root",
-            "DIR",
-            "Where the engine keeps its state [default: /var/lib/berth, env BERTH_ROOT]",
-        ))
-        .arg(path("run", "DIR", "Where the engine keeps its socket [default: /run/berth, env BERTH_RUN]"))
-        .arg(path("host", "SOCKET", "Socket of an engine that runs already [env BERTH_HOST]").short('H'))
+        .arg(path("root", "DIR", "State of the engine [default: /var/lib/berth, env BERTH_ROOT]"))
+        .arg(path("run", "DIR", "Its socket and processes [default: /run/berth, env BERTH_RUN]"))
+        .arg(
+            path("host", "HOST", "Talk to the engine at unix://PATH [env BERTH_HOST, DOCKER_HOST]")
+                .short('H'),
+        )
+        .arg(path("context", "NAME", "Talk to the engine of this context [env BERTH_CONTEXT]"))
         .arg(path("log-level", "LEVEL", "What the engine logs: error, warn, info, debug, trace"))
 }
 
@@ -142,25 +157,76 @@ impl Globals {
     /// Settings from the parsed root command and the environment.
     ///
     /// # Errors
-    /// A host that is not a Unix socket is refused.
+    /// A host that cannot be connected to, or a context that is not there.
     pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Globals, Failure> {
         let root = setting(matches, "root", "BERTH_ROOT").unwrap_or_else(|| DEFAULT_ROOT.into());
         let run = setting(matches, "run", "BERTH_RUN").unwrap_or_else(|| DEFAULT_RUN.into());
         let (root, run) = (absolute(&root)?, absolute(&run)?);
-        let host = setting(matches, "host", "BERTH_HOST").map(|h| host_socket(&h)).transpose()?;
-        let own = run.join("berth.sock");
-        let start_engine = host.as_ref().is_none_or(|h| *h == own);
-        let log_level = matches.get_one::<String>("log-level").cloned();
-        let socket = host.unwrap_or(own);
+        let own = Host::Unix(run.join("berth.sock"));
+        let (host, chosen) = match chosen(matches)? {
+            Choice::Host(host, chosen) => (host, chosen),
+            Choice::Context(name) if name == DEFAULT => (own.clone(), Chosen::Context(name)),
+            Choice::Context(name) => {
+                (Host::parse(&Contexts::of_user()?.get(&name)?.host)?, Chosen::Context(name))
+            }
+        };
         Ok(Globals {
+            start_engine: host == own,
             root,
             run,
-            socket,
-            start_engine,
-            log_level,
+            host,
+            chosen,
+            log_level: matches.get_one::<String>("log-level").cloned(),
             project: ProjectFlags::from_matches(matches),
         })
     }
+
+    /// The socket of this machine's own engine.
+    pub(crate) fn own_socket(&self) -> PathBuf {
+        self.run.join("berth.sock")
+    }
+}
+
+/// What says which engine is meant.
+enum Choice {
+    Host(Host, Chosen),
+    Context(String),
+}
+
+/// See [`Chosen`] for the order.
+fn chosen(matches: &ArgMatches) -> Result<Choice, Failure> {
+    let flag = |id: &str| matches.get_one::<String>(id).cloned();
+    if let Some(text) = flag("host") {
+        return Ok(Choice::Host(Host::parse(&text)?, Chosen::Flag));
+    }
+    if let Some(name) = flag("context") {
+        return Ok(Choice::Context(name));
+    }
+    if let Some(choice) = variable_host("BERTH_HOST")? {
+        return Ok(choice);
+    }
+    if let Some(name) = variable("BERTH_CONTEXT") {
+        return Ok(Choice::Context(name));
+    }
+    if setting(matches, "run", "BERTH_RUN").is_some() {
+        return Ok(Choice::Context(DEFAULT.to_owned()));
+    }
+    if let Some(choice) = variable_host("DOCKER_HOST")? {
+        return Ok(choice);
+    }
+    // Without a home there is no choice to read.
+    let stored = Contexts::of_user().ok().map(|contexts| contexts.current()).transpose()?;
+    Ok(Choice::Context(stored.unwrap_or_else(|| DEFAULT.to_owned())))
+}
+
+fn variable_host(name: &'static str) -> Result<Option<Choice>, Failure> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    let host = Host::parse(&text).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+    Ok(Some(Choice::Host(host, Chosen::Variable(name))))
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl ProjectFlags {
@@ -189,20 +255,9 @@ impl ProjectFlags {
 }
 
 fn setting(matches: &ArgMatches, flag: &str, variable: &str) -> Option<String> {
-    matches
-        .get_one::<String>(flag)
-        .cloned()
-        .or_else(|| env::var(variable).ok().filter(|value| !value.is_empty()))
+    matches.get_one::<String>(flag).cloned().or_else(|| self::variable(variable))
 }
 
 fn absolute(path: &str) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|e| Failure::new(format!("cannot resolve the path {path:?}: {e}")))
-}
-
-fn host_socket(host: &str) -> Result<PathBuf, Failure> {
-    let path = host.strip_prefix("unix://").unwrap_or(host);
-    if path.contains("://") {
-        return Err(Failure::new(format!("unsupported host {host:?}: only unix:// sockets are spoken to")));
-    }
-    absolute(path).map(|p| Path::new(&p).to_path_buf())
 }

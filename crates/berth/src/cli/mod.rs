@@ -2,11 +2,13 @@
 
 mod argv;
 mod globals;
+mod host;
 mod table;
 
 use std::process::ExitCode;
 
-pub(crate) use globals::{Context, Form, Globals};
+pub(crate) use globals::{Chosen, Context, Form, Globals};
+pub(crate) use host::Host;
 pub(crate) use table::{Group, Run, Verb, command, group, verb};
 
 use crate::failure::{Exit, Failure, Outcome};

@@ -25,7 +25,7 @@ pub(crate) use error::CallError;
 pub(crate) use lines::Lines;
 pub(crate) use stream::{Frames, Hijacked};
 
-use crate::cli::Globals;
+use crate::cli::{Globals, Host};
 
 /// The version of the Docker Engine API that is spoken.
 pub(crate) const API_VERSION: &str = "1.47";
@@ -112,7 +112,9 @@ impl Client {
 
     /// Whether an engine answers already; none is started.
     pub(crate) async fn running(&self) -> bool {
-        UnixStream::connect(&self.globals.socket).await.is_ok()
+        match &self.globals.host {
+            Host::Unix(socket) => UnixStream::connect(socket).await.is_ok(),
+        }
     }
 
     /// Makes a call whose answer is one JSON document; `null` for an empty one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod compose;
 pub(crate) mod containers;
+mod context;
 pub(crate) mod images;
 mod networks;
 mod prune;
@@ -25,6 +26,7 @@ pub(crate) const GROUPS: &[Group] = &[
     group("image", "Images", Form::Host, images::GROUP),
     group("network", "Networks", Form::Host, networks::GROUP),
     group("volume", "Volumes", Form::Host, volumes::GROUP),
+    group("context", "Named engines", Form::Host, context::GROUP),
     group("system", "The engine and the host", Form::Host, system::GROUP),
 ];
 

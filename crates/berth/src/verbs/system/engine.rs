@@ -67,12 +67,12 @@ fn status(globals: &Globals) -> Outcome {
             output::line(&format!(
                 "running, process {}, socket {}",
                 pid.as_raw_nonzero(),
-                globals.socket.display()
+                globals.own_socket().display()
             ))?;
             Ok(Exit::SUCCESS)
         }
         None => {
-            output::line(&format!("not running, socket {}", globals.socket.display()))?;
+            output::line(&format!("not running, socket {}", globals.own_socket().display()))?;
             Ok(Exit(3))
         }
     }
@@ -92,9 +92,9 @@ fn stop(globals: &Globals) -> Outcome {
 
 /// The process on the other end of the socket; `None` when nobody listens.
 fn engine_pid(globals: &Globals) -> Result<Option<Pid>, Failure> {
-    match UnixStream::connect(&globals.socket) {
+    match UnixStream::connect(globals.own_socket()) {
         Ok(stream) => Ok(Some(rustix::net::sockopt::socket_peercred(&stream).map_err(io::Error::from)?.pid)),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
-        Err(e) => Err(Failure::new(format!("cannot connect to {}: {e}", globals.socket.display()))),
+        Err(e) => Err(Failure::new(format!("cannot connect to {}: {e}", globals.own_socket().display()))),
     }
 }
