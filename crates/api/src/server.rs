@@ -1,4 +1,11 @@
-//! The HTTP server on the Unix socket.
+//! The HTTP server on the Unix socket, and behind mutual TLS on TCP.
+
+mod peer;
+mod socket;
+mod tls;
+
+pub use socket::Socket;
+pub use tls::{TlsError, TlsFiles, TlsListener};
 
 use crate::{
     action,
@@ -13,15 +20,12 @@ use crate::{
 use engine::Engine;
 use hyper::{Method, Request, StatusCode, body::Incoming, header, header::HeaderValue, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    time::Duration,
+use peer::Peer;
+use std::{convert::Infallible, future::Future, io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
 };
-use tokio::net::{UnixListener, UnixStream};
 
 /// The newest API version that is spoken.
 pub const API_VERSION: &str = "1.51";
@@ -52,88 +56,97 @@ pub enum ServeError {
     },
 }
 
-/// The open socket; its file goes with it.
-#[derive(Debug)]
-pub struct Socket {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Socket {
-    /// Listens on a path that only root may connect to. A socket that nobody listens on any more is replaced.
-    ///
-    /// Must be called inside a tokio runtime. Assumptions: the caller holds the engine's lock, so that no living engine's
-    /// socket is replaced.
-    pub fn listen(path: &Path) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen { path: path.to_owned(), source };
-        // Bound under another name and renamed, so that it is never there with other permissions.
-        let fresh = path.with_extension("new");
-        let _ = std::fs::remove_file(&fresh);
-        let listener = UnixListener::bind(&fresh).map_err(failed)?;
-        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
-        std::fs::rename(&fresh, path).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned() })
-    }
-
-    /// The path.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-/// Whoever may connect is as good as root: owner and group only.
-const SOCKET_MODE: u32 = 0o660;
-
-/// Serves the API on a socket until `stop` completes; connections that are then open are dropped.
+/// Serves the API on a socket, and on a TCP port if there is one, until `stop` completes; connections that are then open
+/// are dropped.
 ///
 /// Guarantees: one slow or silent client never delays another; a request head must arrive within 30 seconds.
-pub async fn serve(engine: Engine, socket: Socket, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => return,
-            accepted = socket.listener.accept() => match accepted {
-                Ok((stream, _)) => drop(tokio::spawn(connection(engine.clone(), stream))),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
+pub async fn serve(engine: Engine, socket: Socket, tcp: Option<TlsListener>, stop: impl Future<Output = ()>) {
+    let local = async {
+        loop {
+            match socket.listener.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(local(engine.clone(), stream))),
+                Err(error) => not_accepted(&error).await,
+            }
         }
+    };
+    let remote = async {
+        let Some(tcp) = &tcp else { return std::future::pending().await };
+        loop {
+            match tcp.accept().await {
+                Ok(waiting) => drop(tokio::spawn(remote(engine.clone(), waiting))),
+                Err(error) => not_accepted(&error).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = local => {}
+        () = remote => {}
     }
 }
 
-async fn connection(engine: Engine, stream: UnixStream) {
+/// A client that leaves before it is accepted is the usual reason; no descriptors left, another, which passes.
+async fn not_accepted(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+/// Serves a client of this host.
+async fn local(engine: Engine, stream: UnixStream) {
     let (watched, pending) = (gone::watch(&stream), Pending::default());
-    let counted = pending.clone();
+    let peer = Peer::of(&stream);
+    tokio::select! {
+        () = connection(engine, stream, peer, Closing::Half, pending.clone()) => {}
+        () = gone::gone(watched, &pending) => tracing::debug!("a client went away before its answer's end"),
+    }
+}
+
+/// Serves a client of another host, once it has shown who it is.
+async fn remote(engine: Engine, waiting: tls::Waiting) {
+    match waiting.handshake().await {
+        Ok((stream, peer)) => connection(engine, stream, peer, Closing::Whole, Pending::default()).await,
+        Err(error) => tracing::info!(%error, "a client without a certificate of the authority was refused"),
+    }
+}
+
+/// What the end of a client's input means before its answer has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// Nothing: it still reads. That it has gone is told otherwise.
+    Half,
+    /// It has gone.
+    Whole,
+}
+
+async fn connection<S>(engine: Engine, stream: S, peer: Peer, closing: Closing, pending: Pending)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let peer = Arc::new(peer);
     let service = service_fn(move |request| {
-        let (engine, pending) = (engine.clone(), counted.clone());
-        async move { Ok::<_, Infallible>(pending.during(answer(&engine, request)).await) }
+        let (engine, pending, peer) = (engine.clone(), pending.clone(), Arc::clone(&peer));
+        async move { Ok::<_, Infallible>(pending.during(answer(&engine, &peer, request)).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_LIMIT)
-        .half_close(true)
+        .half_close(closing == Closing::Half)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::debug!(%error, "a connection ended early");
-        },
-        () = gone::gone(watched, &pending) => tracing::debug!("a client went away before its answer's end"),
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 
-async fn answer(engine: &Engine, request: Request<Incoming>) -> Reply {
+async fn answer(engine: &Engine, peer: &Peer, request: Request<Incoming>) -> Reply {
     let version = routes::version_of(request.uri().path());
+    let change = (!matches!(*request.method(), Method::GET | Method::HEAD))
+        .then(|| (request.method().clone(), request.uri().path().to_owned()));
     let mut reply = route(engine, request).await;
+    if let Some((method, path)) = change {
+        tracing::info!(%peer, %method, %path, status = reply.status().as_u16(), "change");
+    }
     let headers = reply.headers_mut();
     // Older clients know one media type for both framings.
     if version.is_some_and(|version| version < hijack::MULTIPLEXED_SINCE)

@@ -47,7 +47,7 @@ async fn serve(globals: &Globals, on_demand: bool) -> Outcome {
         tracing::info!(socket = %socket.path().display(), "ready");
     }
     let stopping = engine.clone();
-    api::serve(engine, socket, async move { stop_wanted(&stopping).await }).await;
+    api::serve(engine, socket, None, async move { stop_wanted(&stopping).await }).await;
     Ok(Exit::SUCCESS)
 }
 
