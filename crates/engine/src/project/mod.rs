@@ -27,11 +27,12 @@ mod options;
 pub mod plan;
 pub mod preflight;
 mod progress;
+mod pull;
 mod run;
 mod tryout;
 mod wait;
 
 pub(crate) use locks::Locks;
-pub use options::{BuildChoice, DownOptions, RemoveImages, RunOptions, UpOptions};
+pub use options::{BuildChoice, DownOptions, PullChoice, RemoveImages, RunOptions, UpOptions};
 pub use plan::{Action, Plan, PlanError, Step, plan, plan_down};
 pub use progress::{ProgressEvent, ProjectSummary};

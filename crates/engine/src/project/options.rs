@@ -11,6 +11,8 @@ pub struct UpOptions {
     pub build: bool,
     /// Never build.
     pub no_build: bool,
+    /// When to pull images, whatever the services say.
+    pub pull: Option<PullChoice>,
     /// Make every container of the chosen services anew.
     pub force_recreate: bool,
     /// Make the containers of services that the chosen ones depend on anew, too.
@@ -46,6 +48,18 @@ impl UpOptions {
             (false, false) => BuildChoice::Missing,
         }
     }
+}
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PullChoice {
+    /// Each time.
+    Always,
+    /// When it is not there.
+    Missing,
+    /// Never.
+    Never,
 }
 
 /// Which images `up` builds.

@@ -291,10 +291,12 @@ impl Engine {
         if !missing.is_empty() {
             return Err(Failure(missing));
         }
+        let pulls = self.pull_images(&images.pulls, teller).await;
+        pulls.map_err(Failure)?;
         for build in &images.builds {
             self.build_image(project, build, teller).await.map_err(|problem| Failure(vec![problem]))?;
         }
-        match images.builds.is_empty() {
+        match images.builds.is_empty() && images.pulls.is_empty() {
             true => Ok(observed),
             false => Ok(self.observe(Some(project)).await?),
         }

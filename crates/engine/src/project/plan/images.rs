@@ -1,7 +1,7 @@
 //! Which images must be built first, and which are missing.
 
 use crate::project::observed::Observed;
-use crate::project::options::{BuildChoice, UpOptions};
+use crate::project::options::{BuildChoice, PullChoice, UpOptions};
 use compose::model::{Project, PullPolicy, Service, ServiceName};
 use std::collections::BTreeMap;
 
@@ -19,7 +19,9 @@ pub struct ImageBuild {
 pub struct ImagePlan {
     /// Images to build; they do not need one another.
     pub builds: Vec<ImageBuild>,
-    /// Images that are not there and cannot be built, with a service that needs each.
+    /// Images to pull, each with a service that needs it.
+    pub pulls: Vec<(String, ServiceName)>,
+    /// Images that are not there and may neither be built nor pulled, with a service that needs each.
     pub missing: Vec<(String, ServiceName)>,
     /// Things the user should know.
     pub warnings: Vec<String>,
@@ -48,6 +50,7 @@ pub fn plan_images(
                 continue;
             }
             plan.missing.retain(|(missing, _)| *missing != image);
+            plan.pulls.retain(|(pulled, _)| *pulled != image);
         }
         let is_there = observed.images.contains_key(&image);
         match (&service.build, wants_build(service, options)) {
@@ -57,12 +60,29 @@ pub fn plan_images(
             (Some(_), false) if !is_there && options.build_choice() != BuildChoice::Never => {
                 plan.builds.push(ImageBuild { service: service.name.clone(), image: image.clone() });
             }
-            _ if !is_there => plan.missing.push((image.clone(), service.name.clone())),
-            _ => {}
+            _ => match pull_choice(service, options) {
+                PullChoice::Always => plan.pulls.push((image.clone(), service.name.clone())),
+                PullChoice::Missing if !is_there => plan.pulls.push((image.clone(), service.name.clone())),
+                PullChoice::Never if !is_there => plan.missing.push((image.clone(), service.name.clone())),
+                _ => {}
+            },
         }
         seen.insert(image, service);
     }
     plan
+}
+
+/// When the image is pulled: as the command says, or else as the file says. One that is built is not pulled.
+fn pull_choice(service: &Service, options: &UpOptions) -> PullChoice {
+    if service.build.is_some() {
+        return PullChoice::Never;
+    }
+    options.pull.unwrap_or(match service.pull_policy {
+        Some(PullPolicy::Always) => PullChoice::Always,
+        Some(PullPolicy::Never | PullPolicy::Build) => PullChoice::Never,
+        // When an image was pulled is not known: one that is there counts as fresh.
+        None | Some(PullPolicy::Missing | PullPolicy::Refresh { .. }) => PullChoice::Missing,
+    })
 }
 
 /// Whether the image is built also when it is there.

@@ -1,6 +1,6 @@
 use super::world::{World, project};
 use crate::project::observed::{ObservedContainer, ObservedPort, ObservedResource, ObservedState};
-use crate::project::options::{BuildChoice, UpOptions};
+use crate::project::options::{BuildChoice, PullChoice, UpOptions};
 use crate::project::plan::images::plan_images;
 use crate::project::plan::touched_services;
 use crate::project::preflight::preflight;
@@ -86,17 +86,25 @@ services:
             plan.builds.iter().map(|b| format!("{} for {}", b.image, b.service)).collect();
         let missing: Vec<String> =
             plan.missing.iter().map(|(image, service)| format!("{image} of {service}")).collect();
-        (builds, missing)
+        let pulls: Vec<String> =
+            plan.pulls.iter().map(|(image, service)| format!("{image} of {service}")).collect();
+        (builds, missing, pulls)
     };
     let missing_only = look(&UpOptions::default());
     assert_eq!(missing_only.0, ["shared for a", "shop-d for d"]);
-    assert_eq!(missing_only.1, ["nowhere of e"]);
+    assert_eq!((missing_only.1.len(), missing_only.2), (0, vec!["nowhere of e".to_owned()]));
+    let offline = look(&UpOptions { pull: Some(PullChoice::Never), ..UpOptions::default() });
+    assert_eq!((offline.1, offline.2.len()), (vec!["nowhere of e".to_owned()], 0));
     let always = UpOptions { build: true, ..UpOptions::default() };
     assert_eq!(look(&always).0, ["shared for a", "shop-d for d", "there for f"]);
     let never = UpOptions { no_build: true, ..UpOptions::default() };
     assert_eq!(never.build_choice(), BuildChoice::Never);
     assert_eq!(
         look(&never),
-        (Vec::new(), vec!["shared of a".to_owned(), "shop-d of d".to_owned(), "nowhere of e".to_owned()])
+        (
+            Vec::new(),
+            vec!["shared of a".to_owned(), "shop-d of d".to_owned()],
+            vec!["nowhere of e".to_owned()]
+        )
     );
 }
