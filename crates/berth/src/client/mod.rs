@@ -8,6 +8,7 @@ mod error;
 mod lines;
 mod start;
 mod stream;
+mod transfer;
 
 use std::cell::RefCell;
 

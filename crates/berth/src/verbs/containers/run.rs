@@ -6,10 +6,11 @@ use std::fs;
 use super::create::{CreateFlags, Streams};
 use super::session::{Joined, Session, Waiting, check_terminal, join};
 use crate::cli::{Context, Run, Verb, verb};
-use crate::client::{Call, Hijacked, query};
+use crate::client::{Call, CallError, Hijacked, query};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output;
 use crate::terminal::End;
+use crate::verbs::images::transfer;
 
 /// The command `run`.
 pub(crate) const RUN: Verb = verb::<RunCommand>("run", "Run a command in a new container").own_h().examples(
@@ -136,12 +137,42 @@ async fn create(context: &Context, flags: &CreateFlags, streams: Streams) -> Res
     }
     let name = flags.name.as_deref().unwrap_or_default();
     let platform = flags.platform.as_deref().unwrap_or_default();
-    let id = create_container(context, name, platform, &body).await?;
+    let id = create_with_image(context, flags, name, platform, &body).await?;
     if let Some(path) = &flags.cidfile {
         let written = fs::write(path, &id);
         written.map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())).with_exit(125))?;
     }
     Ok(id)
+}
+
+/// Makes a container, and fetches its image before as `--pull` says.
+async fn create_with_image(
+    context: &Context,
+    flags: &CreateFlags,
+    name: &str,
+    platform: &str,
+    body: &serde_json::Value,
+) -> Result<String, Failure> {
+    let image = body["Image"].as_str().unwrap_or_default();
+    let fetch = || async {
+        let fetched = transfer::pull(context, image, flags.platform.as_deref(), true).await;
+        fetched.map_err(|failure| failure.with_exit(125))
+    };
+    if flags.pull == "always" {
+        fetch().await?;
+    }
+    match try_create(context, name, platform, body).await {
+        Err(error) if flags.pull == "missing" && is_no_such_image(&error) => {
+            output::note(&format!("Unable to find image '{image}' locally: fetching it"));
+            fetch().await?;
+            create_container(context, name, platform, body).await
+        }
+        done => done.map_err(|error| Failure::from(error).with_exit(125)),
+    }
+}
+
+fn is_no_such_image(error: &CallError) -> bool {
+    error.is_not_found() && error.to_string().starts_with("No such image")
 }
 
 /// Makes a container from a request's body and gives its id; warnings are printed.
@@ -154,9 +185,18 @@ pub(crate) async fn create_container(
     platform: &str,
     body: &serde_json::Value,
 ) -> Result<String, Failure> {
+    let made = try_create(context, name, platform, body).await;
+    made.map_err(|error| Failure::from(error).with_exit(125))
+}
+
+async fn try_create(
+    context: &Context,
+    name: &str,
+    platform: &str,
+    body: &serde_json::Value,
+) -> Result<String, CallError> {
     let path = query("/containers/create", &[("name", name), ("platform", platform)]);
-    let answer = context.engine.json(Call::post(&path).json(body)).await;
-    let answer = answer.map_err(|e| Failure::from(e).with_exit(125))?;
+    let answer = context.engine.json(Call::post(&path).json(body)).await?;
     for warning in answer["Warnings"].as_array().into_iter().flatten() {
         output::warn(warning.as_str().unwrap_or_default());
     }

@@ -12,23 +12,23 @@ const AHEAD: usize = 8;
 const PIECE: usize = 64 * 1024;
 
 /// Both ends of a stream of pieces.
-pub(super) fn channel() -> (Sender<io::Result<Bytes>>, Receiver<io::Result<Bytes>>) {
+pub(crate) fn channel() -> (Sender<io::Result<Bytes>>, Receiver<io::Result<Bytes>>) {
     mpsc::channel(AHEAD)
 }
 
 /// Writes what a thread makes; blocks while the other side is slower.
-pub(super) struct ArchiveWriter {
+pub(crate) struct ArchiveWriter {
     sender: Sender<io::Result<Bytes>>,
     held: Vec<u8>,
 }
 
 impl ArchiveWriter {
-    pub(super) fn new(sender: Sender<io::Result<Bytes>>) -> Self {
+    pub(crate) fn new(sender: Sender<io::Result<Bytes>>) -> Self {
         Self { sender, held: Vec::with_capacity(PIECE) }
     }
 
     /// Cuts the stream off, so that the other side does not take it for whole.
-    pub(super) fn cut_off(self) {
+    pub(crate) fn cut_off(self) {
         // Nobody to tell when the other side has gone.
         let _ = self.sender.blocking_send(Err(io::Error::other("the archive breaks off")));
     }
@@ -53,15 +53,15 @@ impl Write for ArchiveWriter {
 }
 
 /// Reads on a thread what comes over a connection, and counts it.
-pub(super) struct ArchiveReader {
+pub(crate) struct ArchiveReader {
     receiver: Receiver<io::Result<Bytes>>,
     piece: Bytes,
     /// Bytes read so far.
-    pub(super) count: u64,
+    pub(crate) count: u64,
 }
 
 impl ArchiveReader {
-    pub(super) fn new(receiver: Receiver<io::Result<Bytes>>) -> Self {
+    pub(crate) fn new(receiver: Receiver<io::Result<Bytes>>) -> Self {
         Self { receiver, piece: Bytes::new(), count: 0 }
     }
 }
@@ -82,7 +82,7 @@ impl Read for ArchiveReader {
 }
 
 /// Feeds an answer to a reader, until either ends.
-pub(super) async fn feed(mut body: Incoming, sender: Sender<io::Result<Bytes>>) {
+pub(crate) async fn feed(mut body: Incoming, sender: Sender<io::Result<Bytes>>) {
     while let Some(frame) = body.frame().await {
         let piece = match frame.map(hyper::body::Frame::into_data) {
             Ok(Ok(data)) => Ok(data),

@@ -1,6 +1,6 @@
 //! `cp`: files and directories between this host and a container.
 
-mod bridge;
+pub(crate) mod bridge;
 mod place;
 mod pull;
 mod push;

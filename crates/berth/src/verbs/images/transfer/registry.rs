@@ -1,0 +1,90 @@
+//! `pull` and `push`.
+
+use clap::Args;
+
+use super::credentials;
+use super::progress::Progress;
+use crate::cli::{Context, Run, Verb, verb};
+use crate::client::{Call, query, quote};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output;
+
+/// The command `pull`.
+pub(crate) const PULL: Verb = verb::<Pull>("pull", "Fetch an image from a registry")
+    .examples("Examples:\n  berth pull debian:bookworm\n  berth pull localhost:5000/app:1\n\nMirrors and registries without TLS stand in /etc/berth/registries.json.");
+/// The command `push`.
+pub(crate) const PUSH: Verb = verb::<Push>("push", "Send an image to a registry");
+
+/// Fetch an image from a registry.
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// Print the image's name only
+    #[arg(short, long)]
+    quiet: bool,
+    /// For another platform than this machine's
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<String>,
+    /// Name, with a tag or a digest
+    #[arg(value_name = "NAME[:TAG|@DIGEST]", required = true)]
+    names: Vec<String>,
+}
+
+impl Run for Pull {
+    async fn run(self, context: &Context) -> Outcome {
+        for name in &self.names {
+            pull(context, name, self.platform.as_deref(), self.quiet).await?;
+            if self.quiet {
+                output::line(name)?;
+            }
+        }
+        Ok(Exit::SUCCESS)
+    }
+}
+
+/// Fetches an image, and shows how far it is.
+///
+/// # Errors
+/// The registry's or the engine's refusal.
+pub(crate) async fn pull(
+    context: &Context,
+    name: &str,
+    platform: Option<&str>,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let auth = credentials::of_image(name)?;
+    let pairs = [("fromImage", name), ("platform", platform.unwrap_or_default())];
+    let path = query("/images/create", &pairs);
+    let lines = context.engine.lines_as(Call::post(&path), auth.as_ref()).await?;
+    Progress::new(quiet).follow(lines, &mut |_| Ok(())).await
+}
+
+/// Send an image to a registry.
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// Print nothing but the digest
+    #[arg(short, long)]
+    quiet: bool,
+    /// Name, with the registry and a tag
+    #[arg(value_name = "NAME[:TAG]")]
+    name: String,
+}
+
+impl Run for Push {
+    async fn run(self, context: &Context) -> Outcome {
+        let auth = credentials::of_image(&self.name)?;
+        let path = format!("/images/{}/push", quote(&self.name));
+        let lines = context.engine.lines_as(Call::post(&path), auth.as_ref()).await?;
+        let mut digest = String::new();
+        let mut keep = |message: &serde_json::Value| {
+            if let Some(found) = message["aux"]["Digest"].as_str() {
+                found.clone_into(&mut digest);
+            }
+            Ok(())
+        };
+        Progress::new(self.quiet).follow(lines, &mut keep).await?;
+        if self.quiet {
+            output::line(&digest)?;
+        }
+        Ok(Exit::SUCCESS)
+    }
+}
