@@ -10,13 +10,19 @@ pub trait Remote: Send + Sync {
     ///
     /// # Errors
     /// [`FetchError`]; what was written to `to` by then means nothing.
-    fn fetch(&self, request: &FetchRequest<'_>, to: &mut dyn Write) -> Result<Fetched, FetchError>;
+    fn fetch(&self, request: &FetchRequest<'_>, to: &mut (dyn Write + Send)) -> Result<Fetched, FetchError>;
 
     /// Brings an image into the store under the name `reference`.
     ///
     /// # Errors
     /// [`FetchError`]; the store is as it was.
     fn pull(&self, reference: &str, cancel: &Cancel) -> Result<(), FetchError>;
+
+    /// Sends the image of the name `reference` to its registry.
+    ///
+    /// # Errors
+    /// [`FetchError`]; some of its parts may be there.
+    fn push(&self, reference: &str, cancel: &Cancel) -> Result<(), FetchError>;
 }
 
 /// A file wanted.
@@ -73,11 +79,15 @@ pub enum FetchError {
 pub struct Offline;
 
 impl Remote for Offline {
-    fn fetch(&self, _: &FetchRequest<'_>, _: &mut dyn Write) -> Result<Fetched, FetchError> {
+    fn fetch(&self, _: &FetchRequest<'_>, _: &mut (dyn Write + Send)) -> Result<Fetched, FetchError> {
         Err(FetchError::Offline)
     }
 
     fn pull(&self, _: &str, _: &Cancel) -> Result<(), FetchError> {
+        Err(FetchError::Offline)
+    }
+
+    fn push(&self, _: &str, _: &Cancel) -> Result<(), FetchError> {
         Err(FetchError::Offline)
     }
 }

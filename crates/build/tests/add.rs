@@ -21,7 +21,7 @@ struct Server {
 }
 
 impl Remote for Server {
-    fn fetch(&self, request: &FetchRequest<'_>, to: &mut dyn Write) -> Result<Fetched, FetchError> {
+    fn fetch(&self, request: &FetchRequest<'_>, to: &mut (dyn Write + Send)) -> Result<Fetched, FetchError> {
         self.asked.lock().unwrap().push(request.url.to_owned());
         if request.url.ends_with("missing") {
             return Err(FetchError::Status { status: "404 Not Found".into() });
@@ -39,6 +39,10 @@ impl Remote for Server {
     }
 
     fn pull(&self, _: &str, _: &Cancel) -> Result<(), FetchError> {
+        Err(FetchError::Offline)
+    }
+
+    fn push(&self, _: &str, _: &Cancel) -> Result<(), FetchError> {
         Err(FetchError::Offline)
     }
 }

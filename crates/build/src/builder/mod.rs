@@ -25,7 +25,7 @@ use image::{ImageConfig, LayerId, Reference, Store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cache::{self, Cache, CacheError, Imported, Record};
+use crate::cache::{self, Cache, Imported, Record};
 use crate::context::{self, Context};
 use crate::dockerfile::Dockerfile;
 use crate::error::BuildError;
@@ -99,7 +99,7 @@ pub fn build(
         report: &report,
         cancel,
         made: Mutex::default(),
-        imported: imported(request, &name, &report),
+        imported: imported(&images, request, &name, &report),
     };
     let done = schedule::build_all(&session)?.all();
     unused_arguments(&session, done.values().map(Arc::as_ref));
@@ -146,10 +146,12 @@ fn contexts(request: &BuildRequest) -> Result<BTreeMap<String, Context>, BuildEr
 }
 
 /// Opens the caches to be used; one that cannot be is no reason not to build.
-fn imported(request: &BuildRequest, file: &str, report: &Report<'_>) -> Vec<Imported> {
+fn imported(images: &Images<'_>, request: &BuildRequest, file: &str, report: &Report<'_>) -> Vec<Imported> {
     let open = |from: &CacheLocation| match from {
         CacheLocation::Directory(path) => Imported::open(path),
-        CacheLocation::Registry(name) => Err(CacheError::Registry(name.clone())),
+        CacheLocation::Registry(name) => {
+            cache::bring(name, images.store, &images.lease, images.remote, &images.cancel).map(Imported::from)
+        }
     };
     let mut opened = Vec::new();
     for from in &request.cache_from {
@@ -160,12 +162,17 @@ fn imported(request: &BuildRequest, file: &str, report: &Report<'_>) -> Vec<Impo
                 file: file.to_owned(),
                 line: 1,
                 lines: Vec::new(),
-                message: std::error::Error::source(&error)
-                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
+                message: chain(&error),
             }),
         }
     }
     opened
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Copies the cache's records of this build to where they are wanted.
@@ -177,7 +184,10 @@ fn export_cache(session: &Session<'_>, layers: &[LayerId]) -> Result<(), BuildEr
         }
         match &wanted.to {
             CacheLocation::Directory(path) => cache::export(path, &records, session.store),
-            CacheLocation::Registry(name) => Err(CacheError::Registry(name.clone())),
+            CacheLocation::Registry(name) => {
+                let Images { remote, cancel, .. } = session.images;
+                cache::send(name, &records, session.store, session.lease, *remote, cancel)
+            }
         }
         .map_err(BuildError::CacheExport)?;
     }

@@ -13,7 +13,7 @@ use image::{Digest, ImportError, ImportOptions, LayerId, Lease, Store};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use super::Record;
+use super::{Record, SharedError};
 
 /// Media type of the records.
 const RECORDS: &str = "application/vnd.berth.build-cache.v1+json";
@@ -51,9 +51,14 @@ pub enum CacheError {
         /// Why.
         source: ImportError,
     },
-    /// It is kept where this version cannot reach it.
-    #[error("a build cache in a registry ({0}) is not supported; use type=local and a directory")]
-    Registry(String),
+    /// It did not come from or go to a registry.
+    #[error("cannot move the build cache {name}")]
+    Shared {
+        /// The name of its image.
+        name: String,
+        /// Why.
+        source: Box<SharedError>,
+    },
 }
 
 /// The records as they are written.
@@ -77,6 +82,14 @@ struct Exported {
 pub(crate) struct Imported {
     directory: PathBuf,
     records: BTreeMap<Digest, Exported>,
+}
+
+/// Records whose layers are in the store already.
+impl From<BTreeMap<Digest, Record>> for Imported {
+    fn from(records: BTreeMap<Digest, Record>) -> Self {
+        let exported = |(key, record)| (key, Exported { key, record, blob: None });
+        Self { directory: PathBuf::new(), records: records.into_iter().map(exported).collect() }
+    }
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {

@@ -4,6 +4,7 @@
 //! full-disk build leaves nothing half-written. A file that does not parse, or names a layer that is gone, is a miss.
 
 mod layout;
+mod shared_image;
 
 use std::collections::HashSet;
 use std::io;
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use layout::CacheError;
 pub(crate) use layout::{Imported, export};
+pub use shared_image::SharedError;
+pub(crate) use shared_image::{bring, send};
 
 /// What a step made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod agent;
 mod container;
 mod mounts;
+mod remote;
 mod runner;
 mod upload;
 
@@ -10,6 +11,7 @@ pub use upload::UploadedContext;
 
 use crate::{Engine, error::EngineError, feed::Feed, op::Problem};
 use ::build::{BuildError, BuildEvent, BuildRequest, BuildResult};
+use remote::EngineRemote;
 use runner::EngineRunner;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -76,7 +78,8 @@ impl Engine {
         told: &mpsc::Sender<BuildProgress>,
     ) -> Result<BuildResult, BuildError> {
         let runner = EngineRunner::new(self.clone(), runtime.clone());
-        let result = ::build::build(self.store(), &runner, &::build::Offline, request, &mut |event| {
+        let remote = EngineRemote { engine: self.clone(), runtime: runtime.clone() };
+        let result = ::build::build(self.store(), &runner, &remote, request, &mut |event| {
             // A reader that is gone cancels the build; there is nobody to tell.
             let _ = told.blocking_send(BuildProgress::Event(event));
         })?;

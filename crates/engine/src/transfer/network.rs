@@ -80,7 +80,8 @@ impl Engine {
         Ok(feed)
     }
 
-    async fn push(
+    /// Pushes an image inside other work.
+    pub(crate) async fn push(
         &self,
         reference: &Reference,
         auth: Option<&RegistryAuth>,
