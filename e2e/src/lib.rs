@@ -13,12 +13,14 @@ mod docker;
 mod host;
 pub mod images;
 mod netns;
+mod pty;
 mod run;
 mod wait;
 
 pub use docker::client;
 pub use host::Host;
 pub use netns::Netns;
+pub use pty::Pty;
 pub use run::Outcome;
 pub use wait::{eventually, eventually_within};
 
