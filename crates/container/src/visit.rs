@@ -121,7 +121,7 @@ pub fn stopped(tree: &StoppedTree) -> Result<Visit, VisitError> {
 }
 
 /// Runs `work` on a thread of its own, whose namespaces end with it.
-fn aside<T: Send>(work: impl FnOnce() -> Result<T, VisitError> + Send) -> Result<T, VisitError> {
+pub(crate) fn aside<T: Send>(work: impl FnOnce() -> Result<T, VisitError> + Send) -> Result<T, VisitError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("visit".to_owned()).spawn_scoped(scope, work);
         let thread = thread.map_err(namespace_error("start a thread"))?;
@@ -129,7 +129,7 @@ fn aside<T: Send>(work: impl FnOnce() -> Result<T, VisitError> + Send) -> Result
     })
 }
 
-fn own_namespace(propagation: MountPropagationFlags) -> Result<(), VisitError> {
+pub(crate) fn own_namespace(propagation: MountPropagationFlags) -> Result<(), VisitError> {
     sys::unshare(libc::CLONE_NEWNS).map_err(namespace_error("make a mount namespace"))?;
     mount_change("/", propagation | MountPropagationFlags::REC)
         .map_err(namespace_error("take the mounts away from the host's"))

@@ -104,6 +104,9 @@ impl Engine {
         engine.resume_projects();
         engine.watch_rules();
         tokio::task::spawn_blocking(|| {
+            for warning in crate::doctor::warnings() {
+                tracing::warn!("{warning}");
+            }
             for obstacle in network::doctor::obstacles() {
                 tracing::warn!("{}", obstacle.detail);
             }

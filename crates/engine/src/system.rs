@@ -47,7 +47,7 @@ impl Engine {
             memory: memory_total(),
             cgroup_version: if self.inner.host.cgroup_v2 { 2 } else { 1 },
             event_listeners: self.inner.events.listeners(),
-            warnings: Vec::new(),
+            warnings: crate::doctor::warnings(),
         })
     }
 

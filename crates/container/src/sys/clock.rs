@@ -8,3 +8,12 @@ pub(crate) fn local_offset(unix: i64) -> i64 {
         if libc::localtime_r(&raw const unix, &raw mut local).is_null() { 0 } else { local.tm_gmtoff }
     }
 }
+
+/// Whether the kernel's clock is kept by a time service.
+pub(crate) fn clock_synchronised() -> bool {
+    // SAFETY: `timex` is plain data, zero being a value of it that asks and changes nothing.
+    unsafe {
+        let mut state: libc::timex = std::mem::zeroed();
+        libc::adjtimex(&raw mut state) >= 0 && state.status & libc::STA_UNSYNC == 0
+    }
+}

@@ -12,7 +12,7 @@ mod seccomp;
 pub(crate) mod shim;
 
 pub(crate) use bpf::{BpfInsn, DeviceProgram};
-pub(crate) use clock::local_offset;
+pub(crate) use clock::{clock_synchronised, local_offset};
 pub(crate) use clone::{
     Cloned, SingleThread, clone_into_cgroup_available, clone_process, into_single_thread,
 };

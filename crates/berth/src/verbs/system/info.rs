@@ -1,4 +1,4 @@
-//! `info`, `doctor`, `system df`.
+//! `info`, `system df`.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,9 +11,6 @@ use crate::output;
 
 /// The command `info`.
 pub(crate) const INFO: Verb = verb::<Info>("info", "Show what the engine and this host are");
-/// The command `doctor`.
-pub(crate) const DOCTOR: Verb =
-    verb::<Doctor>("doctor", "Tell what this host offers and what will be missing");
 /// The command `system df`.
 pub(crate) const DF: Verb = verb::<DiskUsage>("df", "Show what takes disk space");
 
@@ -60,52 +57,6 @@ impl Run for Info {
         info["Warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).for_each(output::warn);
         Ok(Exit::SUCCESS)
     }
-}
-
-/// Tell what this host offers and what will be missing. Fails when berth cannot work here.
-#[derive(Debug, Args)]
-pub(crate) struct Doctor {
-    /// Print the findings as JSON
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
-}
-
-impl Run for Doctor {
-    async fn run(self, context: &Context) -> Outcome {
-        let findings = context.engine.json(Call::get("/berth/doctor")).await?;
-        let all = findings.as_array().cloned().unwrap_or_default();
-        let missing = all.iter().any(|finding| finding["verdict"] == "missing");
-        if let Some(format) = &self.format {
-            for finding in &all {
-                output::line(&render_template(format, finding)?)?;
-            }
-        } else {
-            print_findings(&all)?;
-        }
-        Ok(Exit(u8::from(missing)))
-    }
-}
-
-fn print_findings(all: &[Value]) -> Result<(), crate::failure::Failure> {
-    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let mut area = String::new();
-    for finding in all {
-        if text(finding, "area") != area {
-            area = text(finding, "area");
-            output::line(&format!("{area}:"))?;
-        }
-        let sign = match finding["verdict"].as_str() {
-            Some("good") => "ok      ",
-            Some("degraded") => "degraded",
-            _ => "MISSING ",
-        };
-        output::line(&format!("  {sign}  {}: {}", text(finding, "subject"), text(finding, "found")))?;
-        let consequence = text(finding, "consequence");
-        if !consequence.is_empty() {
-            output::line(&format!("            {consequence}"))?;
-        }
-    }
-    Ok(())
 }
 
 const LISTING: Listing = Listing {

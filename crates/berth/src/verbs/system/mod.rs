@@ -1,6 +1,7 @@
 //! The engine and the host: versions, information, events, disk use.
 
 mod completion;
+mod doctor;
 mod engine;
 mod events;
 mod info;
@@ -12,7 +13,7 @@ use crate::verbs::prune;
 
 /// Commands of `berth`.
 pub(crate) const TOP: &[Verb] =
-    &[engine::VERB, info::INFO, version::VERB, info::DOCTOR, events::VERB, oci::VERB, completion::VERB];
+    &[engine::VERB, info::INFO, version::VERB, doctor::VERB, events::VERB, oci::VERB, completion::VERB];
 
 /// Commands of `berth system`.
 pub(crate) const GROUP: &[Verb] = &[info::DF, info::INFO, events::VERB, prune::SYSTEM];
