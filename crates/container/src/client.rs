@@ -7,9 +7,11 @@
 mod connection;
 mod find;
 mod process;
+mod session;
 mod spawn;
 
 pub use connection::{ClientError, ShimClient, decode, encode, read_exit, read_state};
 pub use find::{DestroyError, Found, destroy, find};
 pub use process::ShimProcess;
+pub use session::end_session;
 pub use spawn::{SpawnError, spawn};

@@ -43,14 +43,29 @@ impl Overlay<'_> {
         let base = common_parent(self.lower);
         rustix::process::chdir(base)?;
         self.forget_volatile()?;
-        let mounted = match self.mount_from(base, target) {
-            // Before Linux 5.10 nothing is volatile.
-            Err(error) if self.volatile && error.raw_os_error() == Some(libc::EINVAL) => {
-                Overlay { volatile: false, ..*self }.mount_from(base, target)
-            }
-            result => result,
-        };
+        let mounted = self.mount_as_known(base, target);
         rustix::process::fchdir(before)?;
+        mounted
+    }
+
+    /// Mounts with what layers need, and with less where the kernel does not know it.
+    fn mount_as_known(&self, base: &Path, target: &Path) -> io::Result<()> {
+        let mut options = features_off(Path::new("/sys/module/overlay"));
+        options.retain(|option| {
+            let name = option.split('=').next();
+            !self.options.iter().any(|given| given.split('=').next() == name)
+        });
+        options.extend_from_slice(self.options);
+        let known = Overlay { options: &options, ..*self };
+        // Before Linux 5.10 nothing is volatile.
+        let attempts = [known, Overlay { volatile: false, ..known }, Overlay { volatile: false, ..*self }];
+        let mut mounted = Ok(());
+        for attempt in attempts {
+            mounted = attempt.mount_from(base, target);
+            if !matches!(&mounted, Err(error) if error.raw_os_error() == Some(libc::EINVAL)) {
+                break;
+            }
+        }
         mounted
     }
 
@@ -128,6 +143,19 @@ impl Overlay<'_> {
     }
 }
 
+/// Options that keep a writable layer what it is taken for: whole files and directories where they are, which may lie
+/// on other layers later. A kernel may have the contrary as its default. Those that are off anyway are not named.
+fn features_off(module: &Path) -> Vec<String> {
+    let is_loaded = module.exists();
+    let names = ["redirect_dir", "metacopy", "index"].into_iter();
+    let on = names.filter(|name| match std::fs::read_to_string(module.join("parameters").join(name)) {
+        Ok(default) => default.trim() == "Y",
+        // A kernel without the feature, unless it is not known yet.
+        Err(_) => !is_loaded,
+    });
+    on.map(|name| format!("{name}=off")).collect()
+}
+
 fn escape(data: &mut Vec<u8>, path: &Path) {
     for &byte in path.as_os_str().as_bytes() {
         if matches!(byte, b':' | b',' | b'\\') {
@@ -172,6 +200,19 @@ mod tests {
             String::from_utf8(data).unwrap(),
             r"lowerdir=layers/aa:layers/bb:copies/c\:\,\\,upperdir=/u,workdir=/w,index=off,volatile"
         );
+    }
+
+    #[test]
+    fn features_that_are_on_are_switched_off() {
+        let module = tempfile::tempdir().unwrap();
+        let parameters = module.path().join("parameters");
+        std::fs::create_dir(&parameters).unwrap();
+        for (name, default) in [("redirect_dir", "Y"), ("metacopy", "N")] {
+            std::fs::write(parameters.join(name), format!("{default}\n")).unwrap();
+        }
+        assert_eq!(features_off(module.path()), ["redirect_dir=off"]);
+        let unknown = features_off(&module.path().join("none"));
+        assert_eq!(unknown, ["redirect_dir=off", "metacopy=off", "index=off"]);
     }
 
     #[test]

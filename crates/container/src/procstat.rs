@@ -8,6 +8,8 @@ use std::io::{self, Read};
 pub(crate) struct ProcStat {
     /// Number of the parent.
     pub(crate) parent: i32,
+    /// Number of its session: that of the process that began it.
+    pub(crate) session: i32,
     /// Device number of the controlling terminal, 0 for none.
     pub(crate) tty: u32,
     /// Processor time used, user and system, in clock ticks.
@@ -35,6 +37,7 @@ impl ProcStat {
         let number = |at: usize| field(at)?.parse::<u64>().ok();
         Some(Self {
             parent: field(4)?.parse().ok()?,
+            session: field(6)?.parse().ok()?,
             tty: field(7)?.parse::<i32>().ok()? as u32,
             cpu_ticks: number(14)? + number(15)?,
             start_time: number(22)?,
@@ -52,7 +55,7 @@ mod tests {
             b"4211 (a) (b c) S 17 4211 4211 34817 4211 4194304 9 0 0 0 250 50 0 0 20 0 1 0 8812345 1 2 3";
         assert_eq!(
             ProcStat::parse(text),
-            Some(ProcStat { parent: 17, tty: 34817, cpu_ticks: 300, start_time: 8_812_345 })
+            Some(ProcStat { parent: 17, session: 4211, tty: 34817, cpu_ticks: 300, start_time: 8_812_345 })
         );
     }
 

@@ -81,10 +81,16 @@ impl Exec {
 pub(crate) struct Started {
     /// Its streams, when they were asked for.
     pub(crate) streams: Option<std::os::unix::net::UnixStream>,
-    pub(crate) pid: Option<u32>,
+    pub(crate) process: ProcessId,
     /// Tells the end.
     pub(crate) control: ShimClient,
     pub(crate) run_dir: PathBuf,
+}
+
+impl Started {
+    fn pid(&self) -> Option<u32> {
+        u32::try_from(self.process.pid).ok()
+    }
 }
 
 impl Engine {
@@ -142,7 +148,8 @@ impl Engine {
                 return Err(error);
             }
         };
-        self.set_exec(&exec_id, ExecState::Running { pid: started.pid });
+        let pid = started.pid();
+        self.set_exec(&exec_id, ExecState::Running { pid });
         let line = exec.spec.command.join(" ");
         self.container_event_of(
             &exec.container,
@@ -158,7 +165,7 @@ impl Engine {
                 Some(Attachment { tty, stream: receiver, ended: Some(recorded) })
             }
         };
-        self.watch_exec(exec, started.control, started.run_dir, started.pid, ended);
+        self.watch_exec(exec, started.control, started.run_dir, pid, ended);
         Ok(attachment)
     }
 
@@ -239,7 +246,7 @@ impl Engine {
         let config = self.exec_config(record, id, spec, start, target, &run_dir)?;
         let started = start_shim(&self.inner.config.program, &config, spec, start.detach);
         match started {
-            Ok((control, streams, pid)) => Ok(Started { streams, pid, control, run_dir }),
+            Ok((control, streams, process)) => Ok(Started { streams, process, control, run_dir }),
             Err(error) => {
                 let _ = fs::remove_dir_all(&run_dir);
                 Err(exec_failure(record, error))
@@ -364,7 +371,7 @@ fn forget_old(execs: &mut std::collections::BTreeMap<ExecId, Exec>, container: &
     }
 }
 
-type ShimStreams = (ShimClient, Option<std::os::unix::net::UnixStream>, Option<u32>);
+type ShimStreams = (ShimClient, Option<std::os::unix::net::UnixStream>, ProcessId);
 
 fn start_shim(
     program: &Path,
@@ -386,7 +393,7 @@ fn start_shim(
         false => None,
     };
     control.start().map_err(ExecError::Client)?;
-    Ok((control, attached, u32::try_from(state.process.pid).ok()))
+    Ok((control, attached, state.process))
 }
 
 enum ExecError {

@@ -9,6 +9,7 @@ use crate::{
     snapshot::{HealthProbe, HealthSnapshot, HealthStatus},
     spec::{HealthTest, Healthcheck},
 };
+use container::{cgroup::Cgroup, protocol::ProcessId};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::{io::AsyncReadExt as _, net::UnixStream, task::AbortHandle, time::Instant};
@@ -181,7 +182,7 @@ impl Engine {
             Ok(started) => started,
             Err(error) => return (-1, crate::chain(&error)),
         };
-        let run_dir = started.run_dir.clone();
+        let (run_dir, probe) = (started.run_dir.clone(), started.process);
         let output = match started.streams.map(crate::containers::into_tokio) {
             Some(Ok(stream)) => stream,
             _ => return (-1, String::new()),
@@ -193,7 +194,7 @@ impl Engine {
         let result = match finished.await {
             Ok(result) => result,
             Err(_) => {
-                self.kill_probe(&run_dir).await;
+                self.kill_probe(record, probe).await;
                 (-1, format!("Health check exceeded timeout ({:?})", schedule.timeout))
             }
         };
@@ -201,13 +202,11 @@ impl Engine {
         result
     }
 
-    async fn kill_probe(&self, run_dir: &std::path::Path) {
-        let run_dir = run_dir.to_owned();
+    /// Ends the probe with everything that it has started.
+    async fn kill_probe(&self, record: &Arc<ContainerRecord>, probe: ProcessId) {
+        let cgroup = Cgroup::existing(&Self::cgroup_path(record));
         let killed = self.blocking(move |_| {
-            let request = container::protocol::Request::Signal { signal: 9, all: false };
-            if let Ok(mut shim) = container::client::ShimClient::connect(&run_dir) {
-                let _ = shim.request(&request);
-            }
+            container::client::end_session(probe, &cgroup);
             Ok(())
         });
         let _ = killed.await;

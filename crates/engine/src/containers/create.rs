@@ -13,7 +13,13 @@ use crate::{
     state::{Container, State},
 };
 use image::Image;
-use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt as _, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::Path,
+    sync::Arc,
+};
 use time::OffsetDateTime;
 
 impl Engine {
@@ -85,6 +91,9 @@ impl Engine {
         };
         make(dir.clone(), 0o710)?;
         make(dir.join("upper"), 0o755)?;
+        if let Some(top) = self.store().lower_dirs(image).first() {
+            take_attributes(top, &dir.join("upper"))?;
+        }
         make(dir.join("work"), 0o711)?;
         for mount in mounts {
             self.make_mount_source(mount, record, image)?;
@@ -136,6 +145,14 @@ impl Engine {
     }
 }
 
+/// The writable layer's own directory is what the container sees as `/`: it gets owner and mode of the image's.
+fn take_attributes(from: &Path, to: &Path) -> Result<(), EngineError> {
+    let found = fs::metadata(from).map_err(EngineError::io("read the attributes of", from))?;
+    let taken = std::os::unix::fs::chown(to, Some(found.uid()), Some(found.gid()))
+        .and_then(|()| fs::set_permissions(to, found.permissions()));
+    taken.map_err(EngineError::io("set the attributes of", to))
+}
+
 /// A fixed address must lie in the network's subnet; whether it is taken is known when the container starts.
 fn check_fixed_address(
     state: &State,
@@ -182,5 +199,23 @@ impl Container {
     /// The mounts of the container that are volumes.
     pub(crate) fn volume_mounts(&self) -> impl Iterator<Item = &MountRecord> {
         self.record.mounts.iter().filter(|mount| mount.volume.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_root_directory_has_the_mode_of_the_images() {
+        let dir = tempfile::tempdir().unwrap();
+        let (image, upper) = (dir.path().join("image"), dir.path().join("upper"));
+        for path in [&image, &upper] {
+            fs::create_dir(path).unwrap();
+        }
+        fs::set_permissions(&image, fs::Permissions::from_mode(0o1750)).unwrap();
+        take_attributes(&image, &upper).unwrap();
+        assert_eq!(fs::metadata(&upper).unwrap().permissions().mode() & 0o7777, 0o1750);
     }
 }
