@@ -3,11 +3,12 @@ CARGO ?= cargo
 TARGET := target/x86_64-unknown-linux-gnu
 BERTH := $(TARGET)/release/berth
 
-.PHONY: help build demo demo-stop test check unit e2e bench install
+.PHONY: help build demo demo-stop test check unit e2e bench fuzz install
 
 help:
 	@echo "make demo    install what is missing, build, and bring up a Redis Cluster in containers"
 	@echo "make test    format, lints, unit tests, end-to-end tests (as root)"
+	@echo "make fuzz    each fuzz target for a minute (nightly compiler)"
 	@echo "make bench   measure, beside Docker and others where they are installed"
 	@echo "make build   the release binary: $(BERTH)"
 	@echo "make install the binary and its systemd unit"
@@ -39,6 +40,9 @@ e2e: build
 bench: build
 	scripts/install-packages bench
 	bench/run $(BERTH)
+
+fuzz:
+	scripts/fuzz
 
 install: build
 	install -D -m 0755 $(BERTH) $(DESTDIR)/usr/local/bin/berth
