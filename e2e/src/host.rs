@@ -84,6 +84,12 @@ impl Host {
         path
     }
 
+    /// A directory with a compose file; the project is called as the directory.
+    pub fn project(&self, name: &str, compose: &str) -> PathBuf {
+        let file = self.file(&format!("{name}/compose.yaml"), compose);
+        file.parent().expect("a file has a parent").to_owned()
+    }
+
     /// A program run on this host.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.netns.command(program);

@@ -8,6 +8,7 @@
 //! The binary under test is `$BERTH_BIN`, or the release build of this checkout. Nothing here sleeps to wait for an
 //! event: [`eventually`] polls a condition with a deadline.
 
+mod bystander;
 mod cleanup;
 mod docker;
 mod host;
@@ -17,6 +18,7 @@ mod pty;
 mod run;
 mod wait;
 
+pub use bystander::Bystander;
 pub use docker::client;
 pub use host::Host;
 pub use netns::Netns;
