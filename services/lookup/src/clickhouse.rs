@@ -1,0 +1,162 @@
+//! ClickHouse over its HTTP interface, from version 18.16 on.
+
+mod table;
+mod tsv;
+
+pub(crate) use table::{COUNT, create, insert_rows};
+
+use crate::{
+    Device, Mac, Secret,
+    dependency::Failure,
+    http::{Answer, CallError, Client},
+};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, StatusCode, Uri};
+use std::{collections::HashMap, fmt::Write as _};
+
+/// Accounts by device.
+pub(crate) type Found = HashMap<Device, String>;
+
+/// A ClickHouse server.
+#[derive(Debug, Clone)]
+pub(crate) struct ClickHouse {
+    client: Client,
+    /// Its address with the parameters of a query.
+    address: Uri,
+    user: String,
+    password: Option<Secret>,
+    table: TableName,
+}
+
+/// The name of a table: `database.table`.
+#[derive(Debug, Clone)]
+pub(crate) struct TableName {
+    database: String,
+    table: String,
+}
+
+/// A text is not the name of a table.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not the name of a table: write it as database.table, with letters, digits and _")]
+pub(crate) struct TableNameError(String);
+
+/// A query failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QueryError {
+    #[error("ClickHouse cannot be reached")]
+    Call(#[source] CallError),
+    #[error("ClickHouse answered {status}: {text}")]
+    Status { status: StatusCode, text: String },
+    #[error("ClickHouse answered something that is no result of the query: {0}")]
+    Rubbish(String),
+    #[error("the address of ClickHouse is wrong")]
+    Address(#[source] hyper::http::Error),
+}
+
+impl std::str::FromStr for TableName {
+    type Err = TableNameError;
+
+    fn from_str(text: &str) -> Result<Self, TableNameError> {
+        let word = |word: &str| {
+            !word.is_empty()
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && !word.starts_with(|sign: char| sign.is_ascii_digit())
+        };
+        match text.split_once('.') {
+            Some((database, table)) if word(database) && word(table) => {
+                Ok(Self { database: database.to_owned(), table: table.to_owned() })
+            }
+            _ => Err(TableNameError(text.to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.database, self.table)
+    }
+}
+
+impl ClickHouse {
+    /// A server at `address` (`http://host:8123`).
+    pub(crate) fn new(
+        client: Client,
+        address: &Uri,
+        user: &str,
+        password: Option<Secret>,
+        table: TableName,
+    ) -> Result<Self, QueryError> {
+        let base = address.to_string();
+        // An error in the middle of a result must become an error status, not a short result.
+        let whole = format!("{}/?wait_end_of_query=1", base.trim_end_matches('/'));
+        let address = Uri::try_from(whole).map_err(|error| QueryError::Address(error.into()))?;
+        Ok(Self { client, address, user: user.to_owned(), password, table })
+    }
+
+    /// The accounts of devices. Those without one are not in the result.
+    pub(crate) async fn lookup(&self, devices: &[Device]) -> Result<Found, Failure<QueryError>> {
+        let mut devices = devices.to_vec();
+        devices.sort_unstable();
+        devices.dedup();
+        if devices.is_empty() {
+            return Ok(Found::new());
+        }
+        let answer = self.query(self.select(&devices).into()).await?;
+        let found = tsv::accounts(&answer)
+            .map_err(|what| Failure::Unavailable { error: QueryError::Rubbish(what), retry_after: None })?;
+        match found.keys().find(|device| devices.binary_search(device).is_err()) {
+            None => Ok(found),
+            Some(Device { ipv4, mac }) => {
+                let error =
+                    QueryError::Rubbish(format!("an account of {ipv4} {mac}, which was not asked for"));
+                Err(Failure::Unavailable { error, retry_after: None })
+            }
+        }
+    }
+
+    fn select(&self, devices: &[Device]) -> String {
+        let mut query = String::with_capacity(128 + devices.len() * 28);
+        let _ = write!(query, "SELECT ipv4, mac, username FROM {} WHERE (ipv4, mac) IN (", self.table);
+        for (number, Device { ipv4, mac }) in devices.iter().enumerate() {
+            let comma = if number > 0 { "," } else { "" };
+            let _ = write!(query, "{comma}({},{})", ipv4.to_bits(), mac.bits());
+        }
+        query.push_str(") FORMAT TabSeparatedWithNames");
+        query
+    }
+
+    /// Runs a query and returns its result.
+    pub(crate) async fn query(&self, text: Bytes) -> Result<Bytes, Failure<QueryError>> {
+        let unavailable = |error, retry_after| Failure::Unavailable { error, retry_after };
+        let mut request = Request::post(self.address.clone()).header("X-ClickHouse-User", &self.user);
+        if let Some(password) = &self.password {
+            request = request.header("X-ClickHouse-Key", password.expose());
+        }
+        let request =
+            request.body(Full::new(text)).map_err(|error| unavailable(QueryError::Address(error), None))?;
+        let answer =
+            self.client.call(request).await.map_err(|error| unavailable(QueryError::Call(error), None))?;
+        let Answer { status, retry_after, body } = answer;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let text = String::from_utf8_lossy(&body).chars().take(300).collect();
+        Err(unavailable(QueryError::Status { status, text }, retry_after))
+    }
+
+    /// Whether the server answers.
+    pub(crate) async fn ping(&self) -> Result<(), Failure<QueryError>> {
+        self.query(Bytes::from_static(b"SELECT 1")).await.map(drop)
+    }
+
+    /// The table.
+    pub(crate) fn table(&self) -> &TableName {
+        &self.table
+    }
+}
+
+/// A device from the numbers of the table.
+fn device(ipv4: u32, mac: u64) -> Device {
+    Device { ipv4: ipv4.into(), mac: Mac::from_bits(mac) }
+}

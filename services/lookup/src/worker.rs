@@ -1,0 +1,236 @@
+//! The work on batches.
+
+use crate::{
+    Task,
+    clickhouse::ClickHouse,
+    dependency::Dependency,
+    metrics::{Ending, Metrics},
+    pastebin::{PasteError, Pastebin},
+    queue::{Entry, Outcome, Queue},
+    redis_link::{Link, LinkError},
+    results::{Record, Saved, Writer},
+};
+use futures_util::future::join_all;
+use serde::Serialize;
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Answers of rubbish to a task before it is a dead letter.
+const ATTEMPTS: u32 = 8;
+
+/// Everything that work needs.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) queue: Queue,
+    pub(crate) batch: usize,
+    /// For blocking commands; one lane at a time takes, so that entries gather while all are busy.
+    pub(crate) taking: tokio::sync::Mutex<Link>,
+    pub(crate) link: Link,
+    pub(crate) redis: Arc<Dependency>,
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) database: Arc<Dependency>,
+    pub(crate) pastebin: Pastebin,
+    pub(crate) paste: Arc<Dependency>,
+    /// Sends to the paste service at a time.
+    pub(crate) sends: Semaphore,
+    pub(crate) results: Writer,
+    pub(crate) metrics: Metrics,
+    /// Nothing more is taken.
+    pub(crate) stop: CancellationToken,
+    /// What is under way is given up.
+    pub(crate) deadline: CancellationToken,
+}
+
+/// What is sent to the paste service.
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    id: &'a str,
+    username: &'a str,
+    ipv4: String,
+    mac: String,
+}
+
+/// Tasks of a batch with their outcomes so far.
+#[derive(Debug)]
+struct Batch {
+    entries: Vec<Entry>,
+    outcomes: Mutex<Vec<Outcome>>,
+}
+
+impl Worker {
+    /// Takes batches and brings them to an end, until told to stop.
+    pub(crate) async fn lane(&self, lane: usize) {
+        let mut lost_answer = false;
+        while !self.stop.is_cancelled() {
+            let taken = tokio::select! {
+                taken = self.take(lane, lost_answer) => taken,
+                () = self.deadline.cancelled() => return,
+            };
+            match taken {
+                Ok(entries) => {
+                    lost_answer = false;
+                    if !entries.is_empty() {
+                        self.batch(lane, entries).await;
+                    }
+                }
+                Err(_) => lost_answer = true,
+            }
+        }
+    }
+
+    async fn take(&self, lane: usize, lost_answer: bool) -> Result<Vec<Entry>, LinkError> {
+        let link = self.taking.lock().await;
+        if self.stop.is_cancelled() {
+            return Ok(Vec::new());
+        }
+        let permit = self.redis.breaker.admit().await;
+        let result = match lost_answer {
+            true => self.queue.taken(&link, lane).await,
+            false => self.queue.take(&link, lane, self.batch).await,
+        };
+        match &result {
+            Ok(_) => permit.succeed(),
+            Err(error) => {
+                tracing::debug!(error = error as &dyn Error, "the queue cannot be read");
+                permit.fail();
+            }
+        }
+        result
+    }
+
+    async fn batch(&self, lane: usize, entries: Vec<Entry>) {
+        let (start, count) = (Instant::now(), entries.len());
+        self.metrics.taken.inc_by(count as u64);
+        self.metrics.batch.observe(count as f64);
+        self.metrics.in_flight.inc_by(count as i64);
+        let outcomes = Mutex::new(vec![Outcome::Unfinished; count]);
+        let batch = Batch { entries, outcomes };
+        tokio::select! {
+            () = self.work(&batch) => {}
+            () = self.deadline.cancelled() => {}
+        }
+        self.finish(lane, batch.into_outcomes()).await;
+        self.metrics.in_flight.dec_by(count as i64);
+        self.metrics.latency.observe(start.elapsed().as_secs_f64());
+    }
+
+    async fn finish(&self, lane: usize, batch: Vec<(Entry, Outcome)>) {
+        let unfinished = batch.iter().filter(|(_, outcome)| *outcome == Outcome::Unfinished).count();
+        let call = || async { Ok(self.queue.finish(&self.link, lane, &batch).await?) };
+        let grace = async {
+            self.deadline.cancelled().await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        };
+        tokio::select! {
+            result = self.redis.insist::<(), LinkError, _>(u32::MAX, call) => {
+                if result.is_ok() {
+                    self.metrics.returned.inc_by(unfinished as u64);
+                }
+            }
+            () = grace => tracing::warn!(lane, "the batch stays with this worker until others take it back"),
+        }
+    }
+
+    async fn work(&self, batch: &Batch) {
+        let tasks = self.parse(batch);
+        let ids = tasks.iter().map(|(task, _)| task.id.clone()).collect();
+        let Ok(known) = self.results.known(ids).await else { return };
+        let (known, new): (Vec<_>, Vec<_>) =
+            tasks.into_iter().partition(|(task, _)| known.contains(&task.id));
+        for (_, places) in known {
+            batch.end(&places, &Outcome::Done);
+            self.metrics.ended(Ending::Known);
+        }
+        let devices: Vec<_> = new.iter().map(|(task, _)| task.device).collect();
+        let call = || self.clickhouse.lookup(&devices);
+        let Ok(found) = self.database.insist(u32::MAX, call).await else { return };
+        join_all(new.iter().map(async |(task, places)| match found.get(&task.device) {
+            Some(username) => self.hand_over(batch, places, task, username).await,
+            None => {
+                batch.end(places, &Outcome::Done);
+                self.metrics.ended(Ending::NoAccount);
+            }
+        }))
+        .await;
+    }
+
+    /// The tasks of a batch, each with the places of its entries. What is malformed ends here.
+    fn parse(&self, batch: &Batch) -> Vec<(Task, Vec<usize>)> {
+        let mut tasks: Vec<(Task, Vec<usize>)> = Vec::with_capacity(batch.entries.len());
+        let mut by_id: HashMap<String, usize> = HashMap::new();
+        for (place, entry) in batch.entries.iter().enumerate() {
+            match Task::parse(&entry.payload) {
+                Err(error) => self.bury(batch, &[place], &error),
+                Ok(task) => match by_id.get(&task.id) {
+                    Some(first) => tasks[*first].1.push(place),
+                    None => {
+                        by_id.insert(task.id.clone(), tasks.len());
+                        tasks.push((task, vec![place]));
+                    }
+                },
+            }
+        }
+        tasks
+    }
+
+    /// Sends a result and saves its URL.
+    async fn hand_over(&self, batch: &Batch, places: &[usize], task: &Task, username: &str) {
+        match self.send(task, username).await {
+            Err(error) => self.bury(batch, places, &error),
+            Ok(url) => match self.results.save(Record { id: task.id.clone(), url }).await {
+                Err(_) => {}
+                Ok(saved) => {
+                    batch.end(places, &Outcome::Done);
+                    self.metrics.ended(Ending::Saved);
+                    if saved == Saved::Before {
+                        self.metrics.duplicates.inc();
+                    }
+                }
+            },
+        }
+    }
+
+    async fn send(&self, task: &Task, username: &str) -> Result<String, PasteError> {
+        let Task { id, device } = task;
+        let found = Found { id, username, ipv4: device.ipv4.to_string(), mac: device.mac.to_string() };
+        let text = serde_json::to_string(&found).unwrap_or_default();
+        let call = async || {
+            // Never closed. The permit is not held while a retry waits.
+            let _turn = self.sends.acquire().await;
+            self.pastebin.paste(id, &text).await
+        };
+        self.paste.insist(ATTEMPTS, call).await
+    }
+
+    fn bury(&self, batch: &Batch, places: &[usize], error: &(dyn Error + 'static)) {
+        let reason = chain(error);
+        tracing::warn!(reason, "a task goes to the dead-letter list");
+        batch.end(places, &Outcome::Dead { reason });
+        self.metrics.ended(Ending::DeadLetter);
+    }
+}
+
+impl Batch {
+    fn end(&self, places: &[usize], outcome: &Outcome) {
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        for place in places {
+            outcomes[*place] = outcome.clone();
+        }
+    }
+
+    fn into_outcomes(self) -> Vec<(Entry, Outcome)> {
+        let outcomes = self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.entries.into_iter().zip(outcomes).collect()
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
