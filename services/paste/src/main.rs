@@ -57,9 +57,12 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes =
-                std::iter::successors(Some(&*error as &(dyn Error + 'static)), |error| error.source());
-            eprintln!("paste: {}", causes.map(ToString::to_string).collect::<Vec<_>>().join(": "));
+            eprintln!("paste: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because {error}");
+                cause = error.source();
+            }
             ExitCode::FAILURE
         }
     }
