@@ -3,7 +3,7 @@
 use crate::cli::Globals;
 use crate::failure::Exit;
 use crate::failure::{Failure, Outcome};
-use api::server::Socket;
+use api::server::{Socket, TlsFiles, TlsListener};
 use container::runtime::ProtectedExe;
 use engine::{Engine, EngineConfig};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -13,9 +13,27 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Threads that serve clients. Work that blocks has threads of its own.
 const WORKERS: usize = 2;
 
+/// A TCP port to listen on.
+#[derive(Debug)]
+pub(crate) struct Tcp {
+    /// `host:port`
+    pub(crate) address: String,
+    /// What makes it safe.
+    pub(crate) files: TlsFiles,
+}
+
+async fn listen(tcp: &Tcp) -> Result<TlsListener, Failure> {
+    let listener = TlsListener::bind(&tcp.address, &tcp.files).await;
+    let listener = listener.map_err(|error| Failure::new(engine::chain(&error)))?;
+    if let Ok(address) = listener.address() {
+        tracing::info!(%address, "ready on TCP");
+    }
+    Ok(listener)
+}
+
 /// Serves until told to stop. On demand it leaves the caller's session and says `ready` on
 /// standard output once its socket is open.
-pub(crate) fn run(globals: &Globals, on_demand: bool) -> Outcome {
+pub(crate) fn run(globals: &Globals, on_demand: bool, tcp: Option<Tcp>) -> Outcome {
     if on_demand {
         // It fails only for a group's leader, which is apart from the caller's session anyway.
         let _ = rustix::process::setsid();
@@ -24,13 +42,13 @@ pub(crate) fn run(globals: &Globals, on_demand: bool) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(format!("the engine's threads cannot be started: {error}")))?;
-    let served = runtime.block_on(serve(globals, on_demand));
+    let served = runtime.block_on(serve(globals, on_demand, tcp));
     // Reads that block for ever (a terminal, a slow disk) must not hold the end up.
     runtime.shutdown_background();
     served
 }
 
-async fn serve(globals: &Globals, on_demand: bool) -> Outcome {
+async fn serve(globals: &Globals, on_demand: bool, tcp: Option<Tcp>) -> Outcome {
     // What runs inside containers before their programs do must not be writable from there.
     let protected = ProtectedExe::open();
     if let Err(error) = &protected {
@@ -41,13 +59,17 @@ async fn serve(globals: &Globals, on_demand: bool) -> Outcome {
     let engine = Engine::open(config).await.map_err(|error| Failure::new(engine::chain(&error)))?;
     let socket = Socket::listen(&globals.run.join("berth.sock"));
     let socket = socket.map_err(|error| Failure::new(engine::chain(&error)))?;
+    let tcp = match tcp {
+        Some(tcp) => Some(listen(&tcp).await?),
+        None => None,
+    };
     if on_demand {
         say_ready();
     } else {
         tracing::info!(socket = %socket.path().display(), "ready");
     }
     let stopping = engine.clone();
-    api::serve(engine, socket, None, async move { stop_wanted(&stopping).await }).await;
+    api::serve(engine, socket, tcp, async move { stop_wanted(&stopping).await }).await;
     Ok(Exit::SUCCESS)
 }
 

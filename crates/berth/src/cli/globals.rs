@@ -100,7 +100,7 @@ pub(crate) fn global_args(command: Command) -> Command {
         .arg(path("root", "DIR", "State of the engine [default: /var/lib/berth, env BERTH_ROOT]"))
         .arg(path("run", "DIR", "Its socket and processes [default: /run/berth, env BERTH_RUN]"))
         .arg(
-            path("host", "HOST", "Talk to the engine at unix://PATH [env BERTH_HOST, DOCKER_HOST]")
+            path("host", "HOST", "Talk to the engine at unix://PATH, ssh://HOST or tcp://HOST:PORT [env BERTH_HOST, DOCKER_HOST]")
                 .short('H'),
         )
         .arg(path("context", "NAME", "Talk to the engine of this context [env BERTH_CONTEXT]"))

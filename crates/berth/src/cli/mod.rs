@@ -8,7 +8,7 @@ mod table;
 use std::process::ExitCode;
 
 pub(crate) use globals::{Chosen, Context, Form, Globals};
-pub(crate) use host::Host;
+pub(crate) use host::{Host, SshTarget};
 pub(crate) use table::{Group, Run, Verb, command, group, verb};
 
 use crate::failure::{Exit, Failure, Outcome};

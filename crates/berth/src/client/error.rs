@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::start::StartError;
+use super::{remote::RemoteError, start::StartError};
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub(crate) enum CallError {
     /// There is no engine to talk to.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The engine of another machine cannot be reached.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// The engine said no.
     #[error("{message}")]
     Refused {

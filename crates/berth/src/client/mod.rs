@@ -1,4 +1,4 @@
-//! The engine's client: HTTP/1.1 over its Unix socket, in the shapes of the Docker Engine API.
+//! The engine's client: HTTP/1.1 over its Unix socket, TLS or `ssh`, in the shapes of the Docker Engine API.
 //!
 //! Connections are few: one is kept for short calls, a stream or a hijacked connection has its
 //! own. Nothing here knows what a call means.
@@ -6,6 +6,7 @@
 mod archive;
 mod error;
 mod lines;
+mod remote;
 mod start;
 mod stream;
 mod transfer;
@@ -19,6 +20,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 pub(crate) use archive::PathStat;
@@ -33,6 +35,14 @@ pub(crate) const API_VERSION: &str = "1.47";
 
 /// What a request carries: nothing, a document, or a stream.
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+/// A connection of any kind.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection to an engine.
+pub(crate) type Connection = Box<dyn Duplex>;
+
 type Sender = SendRequest<Body>;
 
 /// A client of one engine.
@@ -115,6 +125,8 @@ impl Client {
     pub(crate) async fn running(&self) -> bool {
         match &self.globals.host {
             Host::Unix(socket) => UnixStream::connect(socket).await.is_ok(),
+            // Somebody keeps those running.
+            Host::Tcp(_) | Host::Ssh(_) => true,
         }
     }
 
@@ -188,8 +200,20 @@ impl Client {
         Ok(Hijacked::new(hyper::upgrade::on(response).await?))
     }
 
+    /// A connection of its own to the engine.
+    ///
+    /// # Errors
+    /// There is no engine to talk to.
+    pub(crate) async fn dial(&self) -> Result<Connection, CallError> {
+        Ok(match &self.globals.host {
+            Host::Unix(socket) => Box::new(start::connect(&self.globals, socket).await?),
+            Host::Tcp(address) => Box::new(remote::tls(address).await?),
+            Host::Ssh(target) => Box::new(remote::ssh(target)?),
+        })
+    }
+
     async fn connect(&self) -> Result<Sender, CallError> {
-        let stream = start::connect(&self.globals).await?;
+        let stream = self.dial().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // The task ends with the connection; its error reaches the caller through the sender.
         tokio::spawn(async move {

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::UnixStream;
 
-use crate::cli::{Globals, Host};
+use crate::cli::Globals;
 
 /// Why there is no engine to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +59,7 @@ pub(crate) enum StartError {
 ///
 /// # Errors
 /// See [`StartError`].
-pub(super) async fn connect(globals: &Globals) -> Result<UnixStream, StartError> {
-    let Host::Unix(socket) = &globals.host;
+pub(super) async fn connect(globals: &Globals, socket: &Path) -> Result<UnixStream, StartError> {
     let error = match UnixStream::connect(socket).await {
         Ok(stream) => return Ok(stream),
         Err(error) => error,
@@ -68,17 +67,19 @@ pub(super) async fn connect(globals: &Globals) -> Result<UnixStream, StartError>
     let absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
     let root = rustix::process::geteuid().is_root();
     if !root && (error.kind() == io::ErrorKind::PermissionDenied || (absent && globals.start_engine)) {
-        return Err(StartError::NotRoot { socket: socket.clone() });
+        return Err(StartError::NotRoot { socket: socket.to_owned() });
     }
     if !absent || !globals.start_engine {
-        return Err(StartError::Connect { socket: socket.clone(), source: error });
+        return Err(StartError::Connect { socket: socket.to_owned(), source: error });
     }
     let _turn = take_turn(&globals.run)?;
     if let Ok(stream) = UnixStream::connect(socket).await {
         return Ok(stream);
     }
     launch(globals)?;
-    UnixStream::connect(socket).await.map_err(|source| StartError::Connect { socket: socket.clone(), source })
+    UnixStream::connect(socket)
+        .await
+        .map_err(|source| StartError::Connect { socket: socket.to_owned(), source })
 }
 
 /// Waits until no other command is starting the engine; released when dropped.

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
+use api::server::TlsFiles;
 use clap::{FromArgMatches, ValueEnum};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::cli::{Context, Globals, Run, Verb, verb};
+use crate::daemon::Tcp;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::{daemon, output};
 
@@ -33,6 +36,18 @@ pub(crate) struct Engine {
     /// Started by a command that waits for `ready` on standard output
     #[arg(long, hide = true)]
     on_demand: bool,
+    /// Listen on TCP too, behind mutual TLS
+    #[arg(long, value_name = "HOST:PORT", requires_all = ["tls_ca", "tls_cert", "tls_key"])]
+    tcp: Option<String>,
+    /// Authority whose certificates clients must show, in PEM
+    #[arg(long, value_name = "FILE", requires = "tcp")]
+    tls_ca: Option<PathBuf>,
+    /// The engine's certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tcp")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tcp")]
+    tls_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -54,10 +69,21 @@ impl Run for Engine {
 impl Engine {
     fn execute(self, globals: &Globals) -> Outcome {
         match self.action {
-            Action::Run => daemon::run(globals, self.on_demand),
+            Action::Run => {
+                let on_demand = self.on_demand;
+                daemon::run(globals, on_demand, self.tcp())
+            }
             Action::Status => status(globals),
             Action::Stop => stop(globals),
         }
+    }
+}
+
+impl Engine {
+    /// The port to listen on, when one was given with all that belongs to it.
+    fn tcp(self) -> Option<Tcp> {
+        let files = TlsFiles { ca: self.tls_ca?, cert: self.tls_cert?, key: self.tls_key? };
+        Some(Tcp { address: self.tcp?, files })
     }
 }
 
