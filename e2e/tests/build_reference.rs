@@ -125,7 +125,6 @@ fn a_cache_in_a_directory_serves_another_host() {
     let (one, two) = (Host::new(), Host::new());
     let cache = one.dir("cache");
     let build = |host: &Host| {
-        images::tiny(host);
         let text = "FROM tiny AS a\nRUN echo made > /made\nFROM tiny\nCOPY --from=a /made /copied\n";
         let dir = context(host, "cached", text);
         let cache = cache.display();
@@ -137,6 +136,10 @@ fn a_cache_in_a_directory_serves_another_host() {
             .split_whitespace(),
         )
     };
+    images::tiny(&one);
+    let base = one.dir("base").join("tiny.tar");
+    one.ok(&format!("save -o {} tiny", base.display()));
+    two.ok(&format!("load -i {}", base.display()));
     let first = build(&one).stderr;
     assert!(first.contains("CacheNotUsed") && first.contains("(0 of 4 steps cached)"), "{first}");
     let second = build(&two).stderr;

@@ -79,6 +79,7 @@ pub fn build(
     let context = Context::open(&request.context, path.as_deref())?;
     if request.check {
         check(&images, &file, request, &context, &report)?;
+        report.event(BuildEvent::Finished(BuildResult::default()));
         return Ok(BuildResult::default());
     }
     let graph = graph::plan(&file, request, &|bases| images.triggers(&report, &file, bases))?;

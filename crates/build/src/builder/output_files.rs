@@ -149,7 +149,8 @@ fn copy(
     let tree = Tree::overlay(&session.lower_dirs(layers)).map_err(failed("open", root))?;
     let (nothing, none) = (Tree::overlay(&[]).map_err(failed("open", root))?, Ignore::default());
     let cancel = &session.cancel;
-    let origin = Origin { tree: &tree, ignore: &none, exclude: &none, name: "the image", cancel };
+    let origin =
+        Origin { tree: &tree, ignore: &none, exclude: &none, devices: true, name: "the image", cancel };
     let mut planner = Planner::new(&nothing, Overrides { owner, ..Overrides::default() });
     for selected in if layers.is_empty() { Vec::new() } else { origin.select("/")? } {
         planner.add(selected, "/", true)?;

@@ -49,7 +49,8 @@ impl<'a> Source<'a> {
             Files::Context(context) => &context.ignore,
             Files::Layers(_) => &self.nothing,
         };
-        Origin { tree: self.tree(), ignore, exclude, name: &self.name, cancel: &builder.session.cancel }
+        let (devices, cancel) = (!self.is_of_this_host(), &builder.session.cancel);
+        Origin { tree: self.tree(), ignore, exclude, devices, name: &self.name, cancel }
     }
 }
 

@@ -5,7 +5,7 @@ mod ignore;
 pub(crate) use ignore::{Ignore, Matched, clean};
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::BuildError;
 use crate::glob::GlobError;
@@ -55,7 +55,7 @@ impl Context {
         candidates.extend(dockerfile.map(|file| PathBuf::from(format!("{}.dockerignore", file.display()))));
         candidates.push(directory.join(".dockerignore"));
         for path in candidates {
-            match read_text(&path) {
+            match read_in(directory, &path) {
                 Ok(text) => {
                     let ignore =
                         Ignore::parse(&text).map_err(|source| IgnoreError::Pattern { path, source })?;
@@ -75,12 +75,27 @@ pub(crate) fn dockerfile(request: &BuildRequest) -> Result<(String, Option<PathB
         DockerfileSource::Inline(text) => Ok(("Dockerfile".into(), None, text.clone())),
         DockerfileSource::Path(path) => {
             let full = request.context.join(path);
-            match read_text(&full) {
+            match read_in(&request.context, &full) {
                 Ok(text) => Ok((path.display().to_string(), Some(full), text)),
                 Err(source) => Err(BuildError::ReadDockerfile { path: full, source }),
             }
         }
     }
+}
+
+/// Reads a text file; in a context, links are followed inside it only.
+fn read_in(context: &Path, path: &Path) -> io::Result<String> {
+    let inside = path
+        .strip_prefix(context)
+        .ok()
+        .filter(|path| !path.components().any(|part| part == Component::ParentDir));
+    let Some(inside) = inside else { return read_text(path) };
+    let content = Tree::plain(context)?.read(inside, TEXT_LIMIT)?;
+    let content = content.ok_or_else(|| match path.symlink_metadata() {
+        Ok(_) => io::Error::new(io::ErrorKind::InvalidInput, "not a regular file in the build context"),
+        Err(error) => error,
+    })?;
+    Ok(String::from_utf8_lossy(&content).into_owned())
 }
 
 /// Reads a text file of bounded size; bytes that are not UTF-8 are replaced.

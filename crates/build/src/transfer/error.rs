@@ -54,6 +54,14 @@ pub enum TransferError {
         /// In the source.
         path: PathBuf,
     },
+    /// Devices are not taken from a directory of this host.
+    #[error("{} is a device; devices are not copied from {origin}", path.display())]
+    Device {
+        /// In the source.
+        path: PathBuf,
+        /// `the build context`.
+        origin: String,
+    },
     /// Reading a source failed.
     #[error("cannot read {}", path.display())]
     Read {

@@ -195,7 +195,8 @@ impl<'a> Planner<'a> {
         destination: &str,
     ) -> Result<(), TransferError> {
         let (owner, none) = (std::mem::take(&mut self.overrides.root_owned), Ignore::default());
-        let origin = Origin { tree, ignore: &none, exclude: &none, name: "the archive", cancel };
+        let origin =
+            Origin { tree, ignore: &none, exclude: &none, devices: true, name: "the archive", cancel };
         let added = origin
             .select("/")
             .and_then(|all| all.into_iter().try_for_each(|selected| self.add(selected, destination, true)));

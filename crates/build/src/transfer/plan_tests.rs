@@ -33,8 +33,14 @@ impl Fixture {
         let src = Tree::plain(&self.dir.path().join("src")).unwrap();
         let image = Tree::plain(&self.dir.path().join("image")).unwrap();
         let (none, cancel) = (Ignore::default(), Cancel::default());
-        let origin =
-            Origin { tree: &src, ignore: &none, exclude: &none, name: "the build context", cancel: &cancel };
+        let origin = Origin {
+            tree: &src,
+            ignore: &none,
+            exclude: &none,
+            devices: false,
+            name: "the build context",
+            cancel: &cancel,
+        };
         let mut planner = Planner::new(&image, Overrides { root_owned: true, ..Overrides::default() });
         for source in sources {
             for selected in origin.select(source).map_err(|error| error.to_string())? {

@@ -16,6 +16,9 @@ pub(crate) struct Origin<'a> {
     pub(crate) ignore: &'a Ignore,
     /// `--exclude`
     pub(crate) exclude: &'a Ignore,
+    /// Devices are copied. From a directory of this host they are not: what is a device here means nothing elsewhere, and
+    /// one of them would hide files of the image.
+    pub(crate) devices: bool,
     /// For messages: `the build context`, `stage base`.
     pub(crate) name: &'a str,
     /// Stops long walks.
@@ -78,13 +81,11 @@ impl Origin<'_> {
                 Err(not_found(true))
             }
             Resolved { path, entry, directory: Some(directory) } => self.directory(path, entry, &directory),
-            Resolved { entry: Some(entry), .. } => match (ignored, entry.kind == EntryKind::Socket) {
-                (true, _) => Err(not_found(true)),
-                (_, true) => Err(TransferError::Socket { path: entry.path }),
-                _ => {
-                    Ok(Selected::File { entry, name: Path::new(path).file_name().unwrap_or_default().into() })
-                }
-            },
+            Resolved { entry: Some(_), .. } if ignored => Err(not_found(true)),
+            Resolved { entry: Some(entry), .. } => {
+                self.check(&entry)?;
+                Ok(Selected::File { entry, name: Path::new(path).file_name().unwrap_or_default().into() })
+            }
             _ => Err(not_found(false)),
         }
     }
@@ -107,9 +108,18 @@ impl Origin<'_> {
     ) -> Result<Selected, TransferError> {
         let Self { ignore, exclude, cancel, .. } = *self;
         let entries = Walk { ignore, exclude, cancel }.run(&base, directory)?;
-        match entries.iter().find(|entry| entry.kind == EntryKind::Socket) {
-            Some(socket) => Err(TransferError::Socket { path: socket.path.clone() }),
-            None => Ok(Selected::Directory { own, base, entries }),
+        entries.iter().try_for_each(|entry| self.check(entry))?;
+        Ok(Selected::Directory { own, base, entries })
+    }
+
+    /// Refuses what cannot or must not be in an image.
+    fn check(&self, entry: &Entry) -> Result<(), TransferError> {
+        match entry.kind {
+            EntryKind::Socket => Err(TransferError::Socket { path: entry.path.clone() }),
+            EntryKind::Device(..) if !self.devices => {
+                Err(TransferError::Device { path: entry.path.clone(), origin: self.name.to_owned() })
+            }
+            _ => Ok(()),
         }
     }
 

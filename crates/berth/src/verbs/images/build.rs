@@ -310,6 +310,9 @@ async fn follow(
                 continue;
             }
         }
+        if let (BuildEvent::Finished(result), true) = (&event, request.check) {
+            return Ok(result.clone());
+        }
         if let Some(result) = shown.event(event) {
             return Ok(result);
         }

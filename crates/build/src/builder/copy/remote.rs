@@ -92,7 +92,14 @@ impl Taken {
             }
             What::Directory => {
                 let none = Ignore::default();
-                let origin = Origin { tree: &self.tree, ignore: &none, exclude, name: &self.address, cancel };
+                let origin = Origin {
+                    tree: &self.tree,
+                    ignore: &none,
+                    exclude,
+                    devices: false,
+                    name: &self.address,
+                    cancel,
+                };
                 let all = origin.select("/")?.into_iter().next();
                 let nothing =
                     || TransferError::NoMatch { pattern: "/".to_owned(), origin: self.address.clone() };
