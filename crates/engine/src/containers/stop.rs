@@ -91,9 +91,17 @@ impl Engine {
     }
 
     /// Kills every process of a container and waits for its end to be recorded.
+    ///
+    /// While a start has not made a process yet there is nothing to kill: whoever holds the operation lock afterwards
+    /// sees what became of it.
     pub(crate) async fn kill_and_wait(&self, id: &ContainerId) -> Result<(), EngineError> {
         let Ok(waiter) = self.waiter(id, WaitCondition::NotRunning) else { return Ok(()) };
-        if !self.look(id, |container| container.state.phase.run().is_some())? {
+        let has_process = |phase: &Phase| match phase {
+            Phase::Starting(run) => run.process.is_some(),
+            Phase::Running(_) => true,
+            Phase::Created | Phase::Exited | Phase::Restarting => false,
+        };
+        if !self.look(id, |container| has_process(&container.state.phase))? {
             return Ok(());
         }
         self.kill_processes(id)?;

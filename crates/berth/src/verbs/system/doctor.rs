@@ -58,7 +58,7 @@ fn internal(error: serde_json::Error) -> Failure {
 
 /// The engine's findings, or, where none runs (it may be what does not work), those of this process.
 async fn findings(context: &Context) -> Result<Vec<Finding>, Failure> {
-    if context.engine.running().await {
+    if context.engine.running().await || !context.globals.start_engine {
         let answer: Value = context.engine.json(Call::get("/berth/doctor")).await?;
         return serde_json::from_value(answer).map_err(internal);
     }
