@@ -99,8 +99,8 @@ impl Engine {
     ) -> Result<Vec<ImageRemoval>, EngineError> {
         let target = name.to_owned();
         let removed = self.blocking(move |engine| {
-            let cached = engine.cached_layers();
-            let keep = |layer: &LayerId| cached.contains(layer);
+            let needed = engine.needed_layers();
+            let keep = |layer: &LayerId| needed.contains(layer);
             let removed = engine.store().remove(&target, force, &|id| engine.usage(id), &keep);
             removed.map_err(|error| match error {
                 RemoveError::Resolve(error) => Self::image_error(&target, error),
@@ -122,13 +122,13 @@ impl Engine {
     pub async fn prune_images(&self, filter: &PruneFilter) -> Result<(Vec<ImageRemoval>, u64), EngineError> {
         let filter = filter.clone();
         self.blocking(move |engine| {
-            let cached = engine.cached_layers();
+            let needed = engine.needed_layers();
             let taken = engine.prunable(&filter)?;
             let usage = |id: &ImageId| match &taken {
                 Some(taken) if !taken.contains(id) => Usage::Stopped(String::new()),
                 _ => engine.usage(id),
             };
-            let keep = |layer: &LayerId| cached.contains(layer);
+            let keep = |layer: &LayerId| needed.contains(layer);
             let report = engine.store().prune(filter.all, &usage, &keep).map_err(EngineError::store)?;
             Ok((removals(report.removed), report.freed))
         })
@@ -162,6 +162,17 @@ impl Engine {
             (None, Some(name)) => Usage::Stopped(name),
             (None, None) => Usage::Unused,
         }
+    }
+
+    /// Layers that stay whatever happens to images: those below containers, and those of the build cache.
+    fn needed_layers(&self) -> HashSet<LayerId> {
+        let used: HashSet<String> = {
+            let state = self.state();
+            state.containers.values().map(|container| container.record.image_id.clone()).collect()
+        };
+        let images = used.iter().filter_map(|id| self.store().resolve(id).ok());
+        let below: Vec<LayerId> = images.flat_map(|image| image.layers.clone()).collect();
+        self.cached_layers().into_iter().chain(below).collect()
     }
 
     /// Layers that only the build cache refers to. What cannot be read of the cache is made again by later builds.

@@ -15,6 +15,7 @@ use crate::{
     state::LiveNetwork,
 };
 use container::{
+    cgroup::Cgroup,
     client::{Found, ShimClient, find},
     protocol::State,
 };
@@ -60,10 +61,12 @@ impl Engine {
         match phase {
             Phase::Starting(run) | Phase::Running(run) => self.take_over(record, run).await,
             Phase::Restarting => {
+                self.end_remains(record).await?;
                 self.start_later(&record.id, Duration::ZERO);
                 Ok(())
             }
             Phase::Created | Phase::Exited => {
+                self.end_remains(record).await?;
                 // `always` starts again also what was stopped by hand, as Docker does when its daemon starts.
                 if record.spec.restart == RestartPolicy::Always && matches!(phase, Phase::Exited) {
                     self.bring_back(&record.id)?;
@@ -71,6 +74,24 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    /// Ends processes of a container that is not meant to have any.
+    async fn end_remains(&self, record: &Arc<ContainerRecord>) -> Result<(), EngineError> {
+        let record = Arc::clone(record);
+        self.blocking(move |engine| {
+            let cgroup = Cgroup::existing(&Self::cgroup_path(&record));
+            if !cgroup.procs().unwrap_or_default().is_empty() {
+                tracing::warn!(
+                    container = record.name,
+                    "processes without a shim were left of it, and are ended"
+                );
+                engine.end_run_dir(&engine.container_run(&record.id));
+                engine.remove_cgroup_of(&record);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Finds out what became of a container that ran.
@@ -148,8 +169,7 @@ impl Engine {
         })?;
         if let Ok(container) = self.state().container_mut(&record.id) {
             container.live.net = Some(net);
-            container.live.paused =
-                container::cgroup::Cgroup::existing(&Self::cgroup_path(record)).frozen().unwrap_or_default();
+            container.live.paused = Cgroup::existing(&Self::cgroup_path(record)).frozen().unwrap_or_default();
         }
         self.watch_exit(record.id.clone(), shim);
         self.start_health_checks(&record.id);
@@ -227,6 +247,12 @@ impl Engine {
         }
         if let Ok(Found::Orphaned(state)) = find(run_dir) {
             let _ = container::client::destroy(&state, PATIENCE);
+        }
+        // A shim that was killed before it wrote anything down left its processes in this control group at most.
+        if let Some(id) =
+            run_dir.file_name().and_then(|name| ContainerId::try_from(name.to_str()?.to_owned()).ok())
+        {
+            Self::empty_cgroup(&Cgroup::existing(&Self::default_cgroup(&id)), id.as_str());
         }
         let _ = fs::remove_dir_all(run_dir);
     }

@@ -50,6 +50,11 @@ impl Engine {
         };
         warn_of_limits(&record.spec, &mut warnings);
         let record = self.reserve_name(record)?;
+        // From here on the image counts as used; a removal may have been quicker.
+        if let Err(error) = self.find_image(&record.image_id) {
+            self.abandon(&record);
+            return Err(error);
+        }
         if let Err(error) = self.make_container_files(&record, &planned, &image) {
             self.abandon(&record);
             return Err(error);

@@ -92,7 +92,11 @@ impl Engine {
 
     /// As [`Engine::remove_leftovers`], for a container that need not be among the records.
     pub(crate) fn remove_cgroup_of(&self, record: &ContainerRecord) {
-        let cgroup = Cgroup::existing(&Self::cgroup_path(record));
+        Self::empty_cgroup(&Cgroup::existing(&Self::cgroup_path(record)), &record.name);
+    }
+
+    /// Kills whatever is in a control group, and removes it. One that is not there is success.
+    pub(crate) fn empty_cgroup(cgroup: &Cgroup, container: &str) {
         for _ in 0..LEFTOVER_TRIES {
             let left = cgroup.procs().unwrap_or_default();
             if left.is_empty() {
@@ -102,7 +106,7 @@ impl Engine {
             std::thread::sleep(Duration::from_millis(5));
         }
         if let Err(error) = cgroup.remove() {
-            tracing::debug!(%error, container = record.name, "the control group stays");
+            tracing::debug!(%error, container, "the control group stays");
         }
     }
 

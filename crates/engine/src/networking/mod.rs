@@ -11,6 +11,7 @@ pub(crate) use ports::publication;
 use crate::{
     Engine,
     error::EngineError,
+    id::ContainerId,
     oci::config::NamespaceChoice,
     records::{ContainerRecord, RunRecord},
     spec::NetworkMode,
@@ -202,7 +203,14 @@ impl Engine {
 
     /// The container's control group below each hierarchy's root.
     pub(crate) fn cgroup_path(record: &ContainerRecord) -> PathBuf {
-        let parent = record.spec.cgroup_parent.as_deref().unwrap_or("/berth");
-        Path::new("/").join(parent.trim_start_matches('/')).join(record.id.as_str())
+        match record.spec.cgroup_parent.as_deref() {
+            None => Self::default_cgroup(&record.id),
+            Some(parent) => Path::new("/").join(parent.trim_start_matches('/')).join(record.id.as_str()),
+        }
+    }
+
+    /// The control group of a container that names no parent of its own.
+    pub(crate) fn default_cgroup(id: &ContainerId) -> PathBuf {
+        Path::new("/berth").join(id.as_str())
     }
 }

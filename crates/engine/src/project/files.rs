@@ -36,6 +36,16 @@ impl Engine {
         Ok(files)
     }
 
+    /// Digests of what the copied files of each service hold now. A file that cannot be read is told when its service
+    /// is made.
+    pub(super) fn file_digests(project: &Project) -> BTreeMap<String, String> {
+        let digests = project.services.values().filter_map(|service| {
+            let digest = copied_digest(project, service)?;
+            Some((service.name.to_string(), digest))
+        });
+        digests.collect()
+    }
+
     /// Removes files of the project that no container mounts, and its directory when nothing is left in it.
     pub(super) fn remove_unused_files(&self, project: &str) {
         let dir = self.project_dir(project);
@@ -57,10 +67,38 @@ impl Engine {
     }
 }
 
+/// One digest of all files of the host that the service gets copies of; none when there are none.
+fn copied_digest(project: &Project, service: &Service) -> Option<String> {
+    let secrets = service
+        .storage
+        .secrets
+        .iter()
+        .map(|used| (project.secrets.get(used.source.as_str()), is_copied(used)));
+    let configs = service
+        .storage
+        .configs
+        .iter()
+        .map(|used| (project.configs.get(used.source.as_str()), is_copied(used)));
+    let mut digest = Sha256::new();
+    let mut any = false;
+    for (object, _) in secrets.chain(configs).filter(|(_, copied)| *copied) {
+        let Some(FileSource::File(path)) = object.map(|object| &object.source) else { continue };
+        let content = fs::read(path).unwrap_or_default();
+        digest.update(u64::try_from(content.len()).unwrap_or_default().to_be_bytes());
+        digest.update(&content);
+        any = true;
+    }
+    any.then(|| digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether a container gets a copy with an owner and mode of its own, instead of the file itself.
+fn is_copied<K>(used: &FileReference<K>) -> bool {
+    used.uid.is_some() || used.gid.is_some() || used.mode.is_some()
+}
+
 fn file_for<K>(dir: &Path, object: &FileObject, used: &FileReference<K>) -> Result<PathBuf, EngineError> {
-    let has_own_metadata = used.uid.is_some() || used.gid.is_some() || used.mode.is_some();
     let content = match &object.source {
-        FileSource::File(path) if !has_own_metadata => return Ok(path.clone()),
+        FileSource::File(path) if !is_copied(used) => return Ok(path.clone()),
         FileSource::File(path) => fs::read(path).map_err(EngineError::io("read", path))?,
         FileSource::Content(text) => text.clone().into_bytes(),
         FileSource::Environment { value, .. } => value.clone().unwrap_or_default().into_bytes(),
@@ -158,6 +196,36 @@ mod tests {
             ("one".into(), "two".into())
         );
         assert_eq!(fs::metadata(&files).unwrap().mode() & 0o7777, 0o700);
+    }
+
+    #[test]
+    fn another_content_of_a_copied_file_is_another_service() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        let yaml = |mode: &str| {
+            format!(
+                "services: {{a: {{image: a, secrets: [{{source: s{mode}}}]}}}}\nsecrets: {{s: {{file: {}}}}}",
+                path.display()
+            )
+        };
+        let hash = |mode: &str, content: &str| {
+            fs::write(&path, content).unwrap();
+            let options = compose::LoadOptions {
+                files: vec![PathBuf::from("-")],
+                stdin: Some(yaml(mode)),
+                current_dir: dir.path().to_owned(),
+                project_name: Some("shop".to_owned()),
+                ..compose::LoadOptions::default()
+            };
+            let project = compose::load(&options).unwrap_or_else(|error| panic!("{error}")).project;
+            let file_digests = Engine::file_digests(&project);
+            let observed = super::super::observed::Observed { file_digests, ..Default::default() };
+            observed.service_hash(&project, &project.services["a"])
+        };
+        assert_eq!(hash(", mode: 0400", "one"), hash(", mode: 0400", "one"));
+        assert_ne!(hash(", mode: 0400", "one"), hash(", mode: 0400", "two"));
+        // The file itself is mounted: its container sees the change.
+        assert_eq!(hash("", "one"), hash("", "two"));
     }
 
     #[test]

@@ -23,8 +23,13 @@ impl Engine {
                     .map(|s| project.image_of(s))
             })
             .collect();
+        let copied =
+            project.filter(|project| !project.secrets.is_empty() || !project.configs.is_empty()).cloned();
         self.blocking(move |engine| {
             let mut observed = observe(&engine.state());
+            if let Some(project) = copied {
+                observed.file_digests = Engine::file_digests(&project);
+            }
             for reference in references {
                 match engine.find_image(&reference) {
                     Ok(image) => drop(observed.images.insert(reference, image.id.to_string())),
@@ -79,6 +84,7 @@ fn observe(state: &State) -> Observed {
         networks: networks.collect(),
         volumes: volumes.collect(),
         images: BTreeMap::new(),
+        file_digests: BTreeMap::new(),
         host_routes: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! What there is, as far as a plan needs to know it.
 
-use compose::model::Protocol;
+use compose::model::{Project, Protocol, Service};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,6 +16,8 @@ pub struct Observed {
     pub volumes: BTreeMap<String, ObservedResource>,
     /// Ids of the images that the project's services use, by the reference the service gives.
     pub images: BTreeMap<String, String>,
+    /// Digests of the files on the host that services get copies of, by service.
+    pub file_digests: BTreeMap<String, String>,
     /// Routes of the host that are not Berth's own, with the name of their interface.
     pub host_routes: Vec<(IpNet, String)>,
 }
@@ -109,6 +111,15 @@ impl ObservedContainer {
 }
 
 impl Observed {
+    /// Digest of what a container of the service is made from, the content of its copied files included.
+    pub fn service_hash(&self, project: &Project, service: &Service) -> String {
+        let hash = compose::config_hash(project, service);
+        match self.file_digests.get(service.name.as_str()) {
+            Some(files) => format!("{hash}-{files}"),
+            None => hash,
+        }
+    }
+
     /// The containers of a project.
     pub fn of_project<'a>(&'a self, project: &'a str) -> impl Iterator<Item = &'a ObservedContainer> {
         self.containers.iter().filter(move |c| c.label(super::labels::PROJECT) == Some(project))

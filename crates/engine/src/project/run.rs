@@ -40,6 +40,14 @@ pub(super) enum Intent {
 }
 
 impl Intent {
+    /// Name of the project.
+    fn project(&self) -> &str {
+        match self {
+            Self::Up { project, .. } | Self::Run { project, .. } => project.name.as_str(),
+            Self::Down { name, .. } => name.as_str(),
+        }
+    }
+
     /// The command, as it is told to users.
     fn verb(&self) -> &'static str {
         match self {
@@ -157,8 +165,10 @@ impl Engine {
     fn work_on(&self, intent: Intent, guard: Guard) -> Feed<ProgressEvent> {
         let (sender, feed) = Feed::new(BACKLOG);
         let (engine, teller) = (self.clone(), Teller::to(sender));
+        let project = intent.project().to_owned();
         tokio::spawn(async move {
             let outcome = engine.fulfil(&intent, &teller).await;
+            engine.settle(&project);
             // The lock is free before the client hears that all is done.
             drop(guard);
             teller.end(outcome).await;
@@ -210,7 +220,7 @@ impl Engine {
         options: &UpOptions,
         teller: &Teller,
     ) -> Result<(), Failure> {
-        let observed = self.with_images(project, options, teller).await?;
+        let observed = self.with_images(intent, project, options, teller).await?;
         let plan = plan(project, &observed, options).map_err(|errors| Failure(sentences(&errors)))?;
         self.check(project, &plan, observed.clone()).await?;
         for warning in plan.warnings.clone() {
@@ -222,7 +232,7 @@ impl Engine {
         }
         self.warn_of_other_firewalls(&plan, teller).await;
         let execution = Execution::of_up(self, project, options, observed, teller);
-        self.carry_out(intent, project.name.as_str(), execution, plan).await
+        self.carry_out(intent, execution, plan).await
     }
 
     async fn take_down(
@@ -242,39 +252,50 @@ impl Engine {
             return Ok(());
         }
         let execution = Execution::of_down(self, options, teller);
-        self.carry_out(intent, name.as_str(), execution, plan).await
+        self.carry_out(intent, execution, plan).await
     }
 
     /// Writes down what is to be done, does it, and writes down that it is done.
     pub(super) async fn carry_out(
         &self,
         intent: &Intent,
-        name: &str,
         execution: Execution,
         plan: Plan,
     ) -> Result<(), Failure> {
-        let written = serde_json::to_value(intent).map_err(|error| Failure(vec![error.to_string()]))?;
-        self.commit(Entry::Project { name: name.to_owned(), intent: written })?;
+        self.intend(intent)?;
         let problems = execution.run(plan).await;
-        let project = name.to_owned();
+        let project = intent.project().to_owned();
         let tidied = self.blocking(move |engine| {
             engine.remove_unused_files(&project);
             Ok(())
         });
         tidied.await?;
-        self.settle(name);
+        self.settle(intent.project());
         if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
     }
 
-    fn settle(&self, name: &str) {
+    /// Writes down what is to be done.
+    fn intend(&self, intent: &Intent) -> Result<(), Failure> {
+        let written = serde_json::to_value(intent).map_err(|error| Failure(vec![error.to_string()]))?;
+        Ok(self.commit(Entry::Project { name: intent.project().to_owned(), intent: written })?)
+    }
+
+    /// Writes down that nothing more is to be done, if something was.
+    pub(super) fn settle(&self, name: &str) {
+        if !self.state().projects.contains_key(name) {
+            return;
+        }
         if let Err(error) = self.commit(Entry::ProjectSettled { name: name.to_owned() }) {
             tracing::warn!(%error, project = name, "the end of the work on a project could not be recorded");
         }
     }
 
     /// Builds what is to be built, and looks at what there is then.
+    ///
+    /// An engine that is killed meanwhile leaves the intent for the next one.
     pub(super) async fn with_images(
         &self,
+        intent: &Intent,
         project: &Project,
         options: &UpOptions,
         teller: &Teller,
@@ -282,24 +303,23 @@ impl Engine {
         let observed = self.observe(Some(project)).await?;
         let services = touched_services(project, options).map_err(|errors| Failure(sentences(&errors)))?;
         let images = plan_images(project, &observed, options, &services);
-        for warning in images.warnings {
+        for warning in images.warnings.clone() {
             teller.warning(warning).await;
         }
         let missing =
-            images.missing.into_iter().map(|(image, service)| Problem::ImageMissing { service, image });
+            images.missing.iter().cloned().map(|(image, service)| Problem::ImageMissing { service, image });
         let missing: Vec<String> = missing.map(|problem| problem.to_string()).collect();
         if !missing.is_empty() {
             return Err(Failure(missing));
         }
-        let pulls = self.pull_images(&images.pulls, teller).await;
-        pulls.map_err(Failure)?;
+        if !images.is_ready() {
+            self.intend(intent)?;
+        }
+        self.pull_images(&images.pulls, teller).await.map_err(Failure)?;
         for build in &images.builds {
             self.build_image(project, build, teller).await.map_err(|problem| Failure(vec![problem]))?;
         }
-        match images.builds.is_empty() && images.pulls.is_empty() {
-            true => Ok(observed),
-            false => Ok(self.observe(Some(project)).await?),
-        }
+        if images.is_ready() { Ok(observed) } else { Ok(self.observe(Some(project)).await?) }
     }
 
     /// Everything that would stop the plan half way, before its first step.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use compose::model::Project;
-use engine::project::UpOptions;
+use engine::project::{PullChoice, UpOptions};
 use serde_json::json;
 
 use super::follow::Style;
@@ -102,9 +102,9 @@ pub(crate) struct MakeFlags {
     /// Fresh anonymous volumes instead of those of replaced containers
     #[arg(short = 'V', long)]
     renew_anon_volumes: bool,
-    /// When to fetch images; there is no registry to fetch from
-    #[arg(long, value_name = "WHEN", hide = true)]
-    pull: Option<String>,
+    /// When to pull images, whatever the file says: always, missing or never
+    #[arg(long, value_name = "WHEN", value_parser = pull_choice)]
+    pull: Option<PullChoice>,
     /// Plain lines also on a terminal
     #[arg(long)]
     plain: bool,
@@ -115,6 +115,7 @@ impl MakeFlags {
         Ok(UpOptions {
             build: self.build,
             no_build: self.no_build,
+            pull: self.pull,
             force_recreate: self.force_recreate,
             no_recreate: self.no_recreate,
             always_recreate_deps: self.always_recreate_deps,
@@ -125,6 +126,15 @@ impl MakeFlags {
             timeout_s: self.timeout,
             ..UpOptions::default()
         })
+    }
+}
+
+fn pull_choice(text: &str) -> Result<PullChoice, String> {
+    match text {
+        "always" => Ok(PullChoice::Always),
+        "missing" | "if_not_present" => Ok(PullChoice::Missing),
+        "never" => Ok(PullChoice::Never),
+        _ => Err("it is always, missing or never".to_owned()),
     }
 }
 

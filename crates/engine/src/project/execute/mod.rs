@@ -28,7 +28,8 @@ struct Shared {
     engine: Engine,
     /// None for `down`, whose steps need none.
     project: Option<Project>,
-    images: BTreeMap<String, String>,
+    /// What there was when the plan was made.
+    observed: Observed,
     teller: Teller,
     stop_timeout: Option<i64>,
     wait_deadline: Option<Instant>,
@@ -62,7 +63,7 @@ impl Execution {
         Self::new(Shared {
             engine: engine.clone(),
             project: Some(project.clone()),
-            images: observed.images,
+            observed,
             teller: teller.clone(),
             stop_timeout: options.timeout_s,
             wait_deadline: deadline.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
@@ -75,7 +76,7 @@ impl Execution {
         Self::new(Shared {
             engine: engine.clone(),
             project: None,
-            images: BTreeMap::new(),
+            observed: Observed::default(),
             teller: teller.clone(),
             stop_timeout: options.timeout_s,
             wait_deadline: None,

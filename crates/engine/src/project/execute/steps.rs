@@ -155,8 +155,8 @@ impl Shared {
         let Action::Create { slot, name, replaces, inherits } = action else { return Ok(()) };
         let service = self.service(&slot.service)?.clone();
         let project = self.project()?;
-        let image_id = self.images.get(&project.image_of(&service)).cloned().unwrap_or_default();
-        let hash = compose::config_hash(project, &service);
+        let image_id = self.observed.images.get(&project.image_of(&service)).cloned().unwrap_or_default();
+        let hash = self.observed.service_hash(project, &service);
         let about_labels = AboutContainer {
             number: slot.number,
             one_off: false,

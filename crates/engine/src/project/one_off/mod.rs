@@ -52,6 +52,7 @@ impl Engine {
                 () = teller.cancelled() => return,
             };
             let outcome = engine.run_one_off(&project, &options, asked, &teller).await;
+            engine.settle(project.name.as_str());
             drop(guard);
             teller.end(outcome).await;
         });
@@ -85,7 +86,7 @@ impl Engine {
         teller: &Teller,
     ) -> Result<(), Failure> {
         let up = options.up();
-        let observed = self.with_images(project, &up, teller).await?;
+        let observed = self.with_images(intent, project, &up, teller).await?;
         let plan = plan_run(project, &observed, &up).map_err(|errors| Failure(sentences(&errors)))?;
         self.check(project, &plan, observed.clone()).await?;
         for warning in plan.warnings.clone() {
@@ -95,7 +96,7 @@ impl Engine {
             return Ok(());
         }
         let execution = Execution::of_up(self, project, &up, observed, teller);
-        self.carry_out(intent, project.name.as_str(), execution, plan).await
+        self.carry_out(intent, execution, plan).await
     }
 
     async fn create_one_off(
@@ -136,7 +137,7 @@ impl Engine {
 
 /// What is known about a container of `run` beside its service. `slug` tells it from the others.
 fn about(project: &Project, service: &Service, observed: &Observed, slug: &str) -> About {
-    let hash = compose::config_hash(project, service);
+    let hash = observed.service_hash(project, service);
     let image_id = observed.images.get(&project.image_of(service)).cloned().unwrap_or_default();
     let about_labels =
         AboutContainer { number: 1, one_off: true, config_hash: &hash, image_id: &image_id, replaces: None };

@@ -90,7 +90,7 @@ impl<'a> Decider<'a, '_> {
     ) -> Decision<'a> {
         let wanted = self.replicas(service) as usize;
         let sorted = sort(self.containers(service.name.as_str()));
-        let hash = compose::config_hash(self.project, service);
+        let hash = self.observed.service_hash(self.project, service);
         let mut keep = sorted.places;
         let mut decision = Decision { places: Vec::new(), surplus: sorted.leftovers };
         // Those that are out of date go first, then those with the highest numbers.

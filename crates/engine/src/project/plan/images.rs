@@ -27,6 +27,13 @@ pub struct ImagePlan {
     pub warnings: Vec<String>,
 }
 
+impl ImagePlan {
+    /// Whether every image is there already.
+    pub fn is_ready(&self) -> bool {
+        self.builds.is_empty() && self.pulls.is_empty()
+    }
+}
+
 /// Looks at the images of the services that `up` touches.
 pub fn plan_images(
     project: &Project,
