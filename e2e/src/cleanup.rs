@@ -50,6 +50,31 @@ pub(crate) fn kill(pid: u32) {
     }
 }
 
+/// The command lines of all processes but zombies.
+pub(crate) fn command_lines() -> Vec<String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(words(&fs::read(entry.path().join("cmdline")).ok()?).join(" "))).collect()
+}
+
+/// Takes away all that does not outlive the machine.
+pub(crate) fn power_off(host: &Host) {
+    for process in processes_of(host) {
+        kill(process.pid);
+    }
+    for group in cgroups(host) {
+        let inside = fs::read_to_string(Path::new(&group).join("cgroup.procs")).unwrap_or_default();
+        inside.lines().filter_map(|pid| pid.parse().ok()).for_each(kill);
+    }
+    let _ = wait_for_end(host);
+    remove_cgroups(host);
+    Outcome::of(host.netns().command("nft").args(["flush", "ruleset"])).ok();
+    let links = Outcome::of(host.netns().command("ip").args(["-br", "link", "show", "type", "bridge"])).ok();
+    for bridge in links.lines().filter_map(|line| line.split_whitespace().next()) {
+        Outcome::of(host.netns().command("ip").args(["link", "del", bridge])).ok();
+    }
+    fs::remove_dir_all(host.run_dir()).expect("the runtime directory can be cleared");
+}
+
 /// What is there of a host beside its namespace and its files.
 pub(crate) fn leaks(host: &Host) -> Vec<String> {
     let mut found: Vec<String> = processes_of(host)

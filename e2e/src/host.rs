@@ -155,6 +155,26 @@ impl Host {
         eventually("the killed engine is gone", || !Path::new(&format!("/proc/{pid}")).exists());
     }
 
+    /// Kills all shims with SIGKILL.
+    pub fn kill_shims(&self) {
+        for process in cleanup::processes_of(self).iter().filter(|process| process.role() == Some("shim")) {
+            cleanup::kill(process.pid);
+        }
+    }
+
+    /// Whether any process of the machine has these words in its command line.
+    pub fn has_process(&self, words: &str) -> bool {
+        cleanup::command_lines().iter().any(|line| line.contains(words))
+    }
+
+    /// What the end of power leaves: the files of the engine's root and nothing else.
+    ///
+    /// # Panics
+    /// When something cannot be taken away.
+    pub fn power_off(&self) {
+        cleanup::power_off(self);
+    }
+
     /// The main process of a container on the host.
     pub fn pid_of(&self, container: &str) -> u32 {
         let text = self.ok(&format!("container inspect -f {{{{.State.Pid}}}} {container}"));

@@ -8,7 +8,7 @@ use crate::{
     op::{PruneFilter, Removal, VolumeFilter, VolumeRequest},
     records::{Entry, VolumeRecord},
     snapshot::VolumeSnapshot,
-    spec::{VolumeMount, VolumeName},
+    spec::{LocalVolume, VolumeMount, VolumeName},
 };
 use image::{Image, View, ViewError};
 use std::{
@@ -62,31 +62,45 @@ impl Engine {
                 "volume {name}: no driver {driver:?}; the only one is local"
             )));
         }
-        if !wanted.driver_options.is_empty() {
-            return Err(EngineError::NotImplemented(format!(
-                "volume {name}: options of the local driver (type, device, o) are not offered; bind-mount the directory instead"
-            )));
+        LocalVolume::parse(&wanted.driver_options)
+            .map_err(|error| EngineError::BadParameter(format!("volume {name}: {error}")))?;
+        if self.record_volume(name, wanted, anonymous)? {
+            self.volume_event(name, "create");
         }
-        {
-            let mut state = self.state();
-            if state.volumes.contains_key(name) {
-                return Ok(());
-            }
-            let record = VolumeRecord {
-                name: name.clone(),
-                created: OffsetDateTime::now_utc(),
-                anonymous,
-                labels: wanted.labels.clone(),
-                options: wanted.driver_options.clone(),
-                filled: false,
-            };
-            self.commit_locked(&mut state, Entry::Volume(Box::new(record)))?;
-        }
+        // Also when it was recorded before: an engine may have died in between.
         let data = self.volume_data(name);
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&data);
-        made.map_err(EngineError::io("make the directory", &data))?;
-        self.volume_event(name, "create");
-        Ok(())
+        made.map_err(EngineError::io("make the directory", &data))
+    }
+
+    /// Writes a volume down unless it is; whether it was not.
+    fn record_volume(
+        &self,
+        name: &VolumeName,
+        wanted: &VolumeMount,
+        anonymous: bool,
+    ) -> Result<bool, EngineError> {
+        let mut state = self.state();
+        if state.volumes.contains_key(name) {
+            return Ok(false);
+        }
+        let record = VolumeRecord {
+            name: name.clone(),
+            created: OffsetDateTime::now_utc(),
+            anonymous,
+            labels: wanted.labels.clone(),
+            options: wanted.driver_options.clone(),
+            filled: false,
+        };
+        self.commit_locked(&mut state, Entry::Volume(Box::new(record)))?;
+        Ok(true)
+    }
+
+    /// Where a volume's content is, by its options.
+    pub(crate) fn local_volume(&self, name: &VolumeName) -> LocalVolume {
+        let options = self.state().volumes.get(name).map(|record| record.options.clone());
+        // They were checked when it was made.
+        LocalVolume::parse(&options.unwrap_or_default()).unwrap_or(LocalVolume::Directory)
     }
 
     /// Copies the image's content at `target` into a volume that was never used, with ownership and modes.
@@ -98,7 +112,11 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let record = self.state().volumes.get(name).cloned();
         let Some(record) = record.filter(|record| !record.filled) else { return Ok(()) };
-        let data = self.volume_data(name);
+        let data = match self.local_volume(name) {
+            LocalVolume::Directory => self.volume_data(name),
+            LocalVolume::Bind { device, .. } => device,
+            LocalVolume::Tmpfs(_) => return Ok(()),
+        };
         if fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_none()) {
             match View::new(self.store().lower_dirs(image)).copy_tree(target, &data) {
                 Ok(()) | Err(ViewError::NotFound { .. }) => {}

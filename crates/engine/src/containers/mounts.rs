@@ -7,7 +7,7 @@ use crate::{
     oci::mounts::{ReadyMount, ReadySource},
     records::{ContainerRecord, MountRecord},
     snapshot::MountType,
-    spec::{ContainerSpec, Declared, MountKind, MountSpec, VolumeMount, VolumeName},
+    spec::{ContainerSpec, Declared, LocalVolume, MountKind, MountSpec, VolumeMount, VolumeName},
 };
 use image::Image;
 use std::{
@@ -128,34 +128,43 @@ impl Engine {
     }
 
     fn ready_mount(&self, record: &ContainerRecord, mount: &MountRecord) -> Result<ReadyMount, EngineError> {
-        let source = match (&mount.tmpfs, mount.kind) {
-            (Some(tmpfs), MountType::Tmpfs) => ReadySource::Tmpfs(tmpfs.clone()),
-            _ => ReadySource::Path {
-                path: self.mount_source(record, mount)?,
-                propagation: mount.propagation,
-                recursive: mount.recursive,
-            },
+        let local = mount.volume.as_ref().map_or(LocalVolume::Directory, |name| self.local_volume(name));
+        let path = |path, recursive| ReadySource::Path { path, propagation: mount.propagation, recursive };
+        let (source, read_only) = match (&mount.tmpfs, local) {
+            (Some(tmpfs), _) if mount.kind == MountType::Tmpfs => (ReadySource::Tmpfs(tmpfs.clone()), false),
+            (_, LocalVolume::Tmpfs(tmpfs)) => (ReadySource::Tmpfs(tmpfs), false),
+            (_, LocalVolume::Bind { device, recursive, read_only }) => {
+                refuse_missing_device(mount, &device)?;
+                (path(self.below_volume(record, mount, &device)?, recursive), read_only)
+            }
+            (_, LocalVolume::Directory) => {
+                if mount.kind == MountType::Bind {
+                    refuse_missing_source(false, &mount.source)?;
+                }
+                (path(self.below_volume(record, mount, &mount.source)?, mount.recursive), false)
+            }
         };
-        Ok(ReadyMount { target: mount.target.clone(), read_only: mount.read_only, source })
+        Ok(ReadyMount { target: mount.target.clone(), read_only: mount.read_only || read_only, source })
     }
 
     /// The path to mount, resolved inside the volume when only a part of it is asked for.
-    fn mount_source(&self, record: &ContainerRecord, mount: &MountRecord) -> Result<PathBuf, EngineError> {
+    fn below_volume(
+        &self,
+        record: &ContainerRecord,
+        mount: &MountRecord,
+        volume: &Path,
+    ) -> Result<PathBuf, EngineError> {
         let asked = record.spec.mounts.iter().find(|asked| normal(&asked.target) == mount.target);
         let subpath = asked.and_then(|asked| match &asked.kind {
             MountKind::Volume(volume) => volume.subpath.clone(),
             _ => None,
         });
-        if mount.kind == MountType::Bind {
-            refuse_missing_source(false, &mount.source)?;
-        }
-        let Some(subpath) = subpath else { return Ok(mount.source.clone()) };
-        let root =
-            beneath::Root::open(&mount.source).map_err(EngineError::io("open the volume", &mount.source))?;
+        let Some(subpath) = subpath else { return Ok(volume.to_owned()) };
+        let root = beneath::Root::open(volume).map_err(EngineError::io("open the volume", volume))?;
         let real = root.real_path(&subpath).map_err(|error| {
             EngineError::BadParameter(format!("the path {} in the volume: {error}", subpath.display()))
         })?;
-        Ok(mount.source.join(real.strip_prefix("/").unwrap_or(&real)))
+        Ok(volume.join(real.strip_prefix("/").unwrap_or(&real)))
     }
 
     /// Names of the containers that mount a volume.
@@ -185,6 +194,17 @@ fn refuse_missing_source(may_be_made: bool, source: &Path) -> Result<(), EngineE
     Err(EngineError::BadParameter(format!(
         "invalid mount config for type \"bind\": bind source path does not exist: {}",
         source.display()
+    )))
+}
+
+fn refuse_missing_device(mount: &MountRecord, device: &Path) -> Result<(), EngineError> {
+    if device.exists() {
+        return Ok(());
+    }
+    let volume = mount.volume.as_ref().map(ToString::to_string).unwrap_or_default();
+    Err(EngineError::BadParameter(format!(
+        "failed to mount local volume {volume}: its device {} does not exist on this host",
+        device.display()
     )))
 }
 

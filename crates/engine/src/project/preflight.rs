@@ -2,21 +2,24 @@
 
 use super::observed::{Observed, ObservedContainer, ObservedPort};
 use super::plan::{Action, Plan, Slot};
-use compose::model::{Attachment, Port, Project, Service, ServiceName};
+use compose::model::{Attachment, Network, Port, Project, Service, ServiceName};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A problem. Each says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// A port of the host is in use by a container.
     #[error(
-        "the port {port}/{protocol} of the host, which `{service}` publishes, is taken by the container `{by}`; stop that, or publish another port"
+        "the port {} of the host, which `{service}` publishes, is taken by the container `{by}`; stop that, or publish another port",
+        place(*host_ip, *port, protocol)
     )]
     PortTaken {
         /// The service that wants it.
         service: ServiceName,
+        /// The host's address; none is every one.
+        host_ip: Option<IpAddr>,
         /// The port.
         port: u16,
         /// Its protocol.
@@ -26,11 +29,14 @@ pub enum Problem {
     },
     /// A port of the host cannot be had.
     #[error(
-        "the port {port}/{protocol} of the host, which `{service}` publishes, {reason}; free it, or publish another port"
+        "the port {} of the host, which `{service}` publishes, {reason}; free it, or publish another port",
+        place(*host_ip, *port, protocol)
     )]
     PortBusy {
         /// The service that wants it.
         service: ServiceName,
+        /// The host's address; none is every one.
+        host_ip: Option<IpAddr>,
         /// The port.
         port: u16,
         /// Its protocol.
@@ -51,6 +57,20 @@ pub enum Problem {
         address: IpAddr,
         /// The container that has it.
         by: String,
+    },
+    /// A fixed address is not the network's.
+    #[error(
+        "the address {address}, which `{service}` wants, is outside the network `{network}` ({subnets}); choose one inside"
+    )]
+    AddressOutside {
+        /// The service that wants it.
+        service: ServiceName,
+        /// Name of the network.
+        network: String,
+        /// The address.
+        address: IpAddr,
+        /// The network's subnets.
+        subnets: String,
     },
     /// A subnet covers addresses that the host reaches another way.
     #[error(
@@ -84,6 +104,14 @@ pub enum Problem {
         /// The image.
         image: String,
     },
+}
+
+/// A port of the host as it is told.
+fn place(host_ip: Option<IpAddr>, port: u16, protocol: &str) -> String {
+    match host_ip {
+        Some(address) => format!("{}/{protocol}", SocketAddr::new(address, port)),
+        None => format!("{port}/{protocol}"),
+    }
 }
 
 /// Looks for problems; in the order of the services.
@@ -143,6 +171,7 @@ impl<'a> Preflight<'a> {
             let taken = self.staying(slot).find(|c| c.published.iter().any(|held| clash(held, port)));
             problems.extend(taken.map(|container| Problem::PortTaken {
                 service: service.name.clone(),
+                host_ip: port.host_ip,
                 port: wanted,
                 protocol: port.protocol.as_str(),
                 by: container.name.clone(),
@@ -157,7 +186,18 @@ impl<'a> Preflight<'a> {
             let Some(network) = self.project.networks.get(key.as_str()) else { continue };
             let v4 = attachment.ipv4_address.map(IpAddr::V4);
             let v6 = attachment.ipv6_address.map(IpAddr::V6);
+            let subnets = self.subnets(network);
             for address in v4.into_iter().chain(v6) {
+                if !subnets.is_empty() && !subnets.iter().any(|subnet| subnet.contains(&address)) {
+                    let subnets: Vec<String> = subnets.iter().map(ToString::to_string).collect();
+                    problems.push(Problem::AddressOutside {
+                        service: service.name.clone(),
+                        network: network.name.clone(),
+                        address,
+                        subnets: subnets.join(", "),
+                    });
+                    continue;
+                }
                 let has_it = |c: &&ObservedContainer| {
                     c.addresses.get(&network.name).is_some_and(|a| a.contains(&address))
                 };
@@ -170,6 +210,18 @@ impl<'a> Preflight<'a> {
             }
         }
         problems
+    }
+
+    /// The subnets of a network as they will be; none when they are chosen when it is made.
+    fn subnets(&self, network: &Network) -> Vec<IpNet> {
+        let is_made =
+            self.plan.steps.iter().any(
+                |step| matches!(&step.action, Action::CreateNetwork { name, .. } if *name == network.name),
+            );
+        match self.observed.networks.get(&network.name) {
+            Some(there) if !is_made => there.subnets.clone(),
+            _ => network.ipam.pools.iter().filter_map(|pool| pool.subnet).collect(),
+        }
     }
 
     fn networks(&self) -> Vec<Problem> {

@@ -80,6 +80,7 @@ fn try_port(service: &Service, number: u16, port: &Port) -> Option<Problem> {
     let error = PortReservation::reserve(std::slice::from_ref(&request)).err()?;
     Some(Problem::PortBusy {
         service: service.name.clone(),
+        host_ip: port.host_ip,
         port: number,
         protocol: port.protocol.as_str(),
         reason: match &error {

@@ -5,6 +5,7 @@
 //! and checks what can only be checked then.
 
 mod health;
+mod local_volume;
 mod log;
 mod mount;
 mod name;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use health::{HealthTest, Healthcheck};
+pub use local_volume::{LocalVolume, LocalVolumeError};
 pub use log::{LogConfig, LogDriver};
 pub use mount::{
     BindMount, Declared, MountKind, MountSpec, Propagation, TmpfsMount, TmpfsOptionError, VolumeMount,

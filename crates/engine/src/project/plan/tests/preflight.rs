@@ -50,6 +50,27 @@ networks: {n: {name: outer, external: true}, m: {ipam: {config: [{subnet: 10.7.0
 }
 
 #[test]
+fn places_that_cannot_be_had_are_named() {
+    let shop = project(
+        "
+services: {web: {image: web, ports: ['127.0.0.1:81:81'], networks: {own: {ipv4_address: 10.8.0.5}}}}
+networks: {own: {ipam: {config: [{subnet: 10.7.0.0/16}]}}}
+",
+    );
+    let mut world = World::with_images(&shop);
+    let mut other = stranger("other");
+    other.published = vec![ObservedPort { host_ip: None, port: 81, protocol: Protocol::Tcp }];
+    world.observed.containers.push(other);
+    assert_eq!(
+        problems(&world, &shop),
+        [
+            "the port 127.0.0.1:81/tcp of the host, which `web` publishes, is taken by the container `other`; stop that, or publish another port",
+            "the address 10.8.0.5, which `web` wants, is outside the network `outer` (10.7.0.0/16); choose one inside",
+        ]
+    );
+}
+
+#[test]
 fn what_the_plan_itself_takes_away_is_no_problem() {
     let shop = project(
         "services: {web: {image: web, ports: ['80:80'], networks: {default: {ipv4_address: 10.1.0.5}}}}\nnetworks: {default: {ipam: {config: [{subnet: 10.1.0.0/24}]}}}",
