@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use beneath::{ResolveError, Root};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
+use beneath::{Parent, ResolveError, Root};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::attach::fd_path;
@@ -36,6 +36,9 @@ pub(super) fn open_or_make(root: &Root, destination: &Path, kind: Kind) -> Resul
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
+    if let Some(made) = make_last(root, destination, kind) {
+        return Ok(made);
+    }
     // Links that lead to nothing are followed as far as they go.
     let real = root.real_path(destination)?;
     match kind {
@@ -44,12 +47,29 @@ pub(super) fn open_or_make(root: &Root, destination: &Path, kind: Kind) -> Resul
     }
 }
 
+/// Makes the last component alone, which is all that is missing as a rule. `None` when it is not; then the long way
+/// finds out why.
+fn make_last(root: &Root, path: &Path, kind: Kind) -> Option<OwnedFd> {
+    let parent = root.parent(path).ok()?;
+    match kind {
+        Kind::Directory => {
+            mkdirat(&parent.dir, &parent.name, DIRECTORY_MODE).ok()?;
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            openat(&parent.dir, &parent.name, flags, Mode::empty()).ok()
+        }
+        Kind::File => create_file(&parent).ok(),
+    }
+}
+
 fn make_file(root: &Root, path: &Path) -> Result<OwnedFd, ResolveError> {
     root.create_dir_all(path.parent().unwrap_or(path), DIRECTORY_MODE)?;
     let parent = root.parent(path)?;
+    create_file(&parent).map_err(|errno| ResolveError { path: path.to_owned(), source: errno.into() })
+}
+
+fn create_file(parent: &Parent) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(&parent.dir, &parent.name, flags, FILE_MODE)
-        .map_err(|errno| ResolveError { path: path.to_owned(), source: errno.into() })
 }
 
 /// Opens what is at `destination` now.
