@@ -39,7 +39,8 @@ const OLDEST: routes::Version = (1, 24);
 /// The longest JSON body, in bytes. A compose project with many configs stays far below it.
 pub const DOCUMENT_LIMIT: usize = 16 << 20;
 
-const HEAD_LIMIT: usize = 256 << 10;
+/// The longest head of a request, and what a slow reader may have waiting; in bytes.
+const HEAD_LIMIT: usize = 64 << 10;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the socket cannot be served.

@@ -19,7 +19,7 @@ export DOCKER_HOST=unix:///run/berth/berth.sock
 const GENERAL: &str = "\
 A path may begin with the version a client speaks (`/v1.41/containers/json`); without one the newest is meant. An
 older or newer version is refused with 400. Errors are `{\"message\": …}` with Docker's status codes. Bodies that are
-documents may be 16 MiB long, a request's head 256 KiB.
+documents may be 16 MiB long, a request's head 64 KiB.
 ";
 
 fn document() -> String {

@@ -6,6 +6,9 @@ use futures_util::StreamExt as _;
 use std::io::{self, Read, Write};
 use tokio::{runtime::Handle, sync::mpsc};
 
+/// The most that is written at once, in bytes: what waits for a slow reader is a few of these.
+const PIECE: usize = 32 << 10;
+
 /// Writes into a feed; blocks while it is full.
 pub(crate) struct FeedWriter {
     sender: mpsc::Sender<io::Result<Bytes>>,
@@ -24,6 +27,7 @@ impl FeedWriter {
 
 impl Write for FeedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(PIECE)];
         let sent = self.sender.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
         sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
