@@ -101,7 +101,7 @@ pub enum BuildError {
         source: Box<StepError>,
     },
     /// A command of the Dockerfile failed.
-    #[error("{}: the command exited with code {code}{}{at}{}", at.place(), if *oom_killed { " (out of memory)" } else { "" }, Tail(output_tail))]
+    #[error("{}: the command exited with code {code}{}{at}{}{}", at.place(), if *oom_killed { " (out of memory)" } else { "" }, Tail(output_tail), look_at(*code, *oom_killed))]
     Command {
         /// Where.
         at: Excerpt,
@@ -239,6 +239,22 @@ impl fmt::Display for Excerpt {
         (self.line..)
             .zip(&self.lines)
             .try_for_each(|(number, text)| write!(f, "\n {number:>width$} | {text}"))
+    }
+}
+
+/// What to look at, where the code tells; begun by a line break.
+fn look_at(code: i32, oom_killed: bool) -> &'static str {
+    match code {
+        _ if oom_killed => "\nlook at: how much memory the command needs, and how much this host has left",
+        126 => {
+            "\nlook at: the command was found and cannot be executed; is it a program of this platform, with the \
+             permission to be executed, and is the interpreter in its first line there?"
+        }
+        127 => {
+            "\nlook at: a command was not found; does an earlier step install it, and does PATH lead to it?"
+        }
+        137 => "\nlook at: the command was killed (SIGKILL)",
+        _ => "",
     }
 }
 

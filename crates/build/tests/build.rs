@@ -244,6 +244,18 @@ fn a_failing_command_shows_its_line_and_output_and_keeps_what_was_done() {
 }
 
 #[test]
+fn a_failing_command_is_told_with_what_to_look_at() {
+    let mut bench = Bench::new();
+    let error = bench.try_build("FROM scratch\nRUN no-such-program-here\n").unwrap_err();
+    let told = chain(&error);
+    assert!(told.starts_with("Dockerfile:2: the command exited with code 127\n 2 | RUN no-such"), "{told}");
+    assert!(
+        told.contains("not found\nlook at: a command was not found; does an earlier step install it"),
+        "{told}"
+    );
+}
+
+#[test]
 fn mistakes_are_told_before_anything_runs() {
     let mut bench = Bench::new();
     let error = |bench: &mut Bench, text: &str| chain(&bench.try_build(text).unwrap_err());
