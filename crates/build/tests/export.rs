@@ -6,8 +6,14 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use build::{BuildEvent, BuildRequest, CacheExport, CacheLocation, Output, OutputKind};
+use std::io::Write;
+
+use build::{
+    BuildEvent, BuildRequest, BuildResult, CacheExport, CacheLocation, Cancel, FetchError, FetchRequest,
+    Fetched, Output, OutputKind, Remote,
+};
 use common::{Bench, chain, owner_and_mode};
+use image::Store;
 
 const TEXT: &str = "FROM scratch AS base\nRUN mkdir d && echo 1 > d/file && chown 5:6 d/file && ln -s file d/link\n\
                     RUN echo 2 > two\nFROM scratch\nCOPY --from=base / /\nCOPY a /\n";
@@ -123,4 +129,90 @@ fn a_damaged_cache_is_told_and_not_used() {
         .any(|event| matches!(event, BuildEvent::Warning(warning) if warning.rule == "CacheNotUsed"));
     assert!(told);
     other.assert_tidy();
+}
+
+/// A registry that is another store.
+struct Registry {
+    own: Store,
+    client: Store,
+}
+
+fn moved(from: &Store, name: &str, to: &Store) -> Result<(), FetchError> {
+    let mut stream = Vec::new();
+    let failed = |error: String| FetchError::Transfer(error.into());
+    from.save(&[name.to_owned()], &mut stream).map_err(|error| failed(error.to_string()))?;
+    to.load(&mut stream.as_slice(), &mut |_| ()).map(drop).map_err(|error| failed(error.to_string()))
+}
+
+impl Remote for Registry {
+    fn fetch(&self, _: &FetchRequest<'_>, _: &mut (dyn Write + Send)) -> Result<Fetched, FetchError> {
+        Err(FetchError::Offline)
+    }
+
+    fn pull(&self, name: &str, _: &Cancel) -> Result<(), FetchError> {
+        moved(&self.own, name, &self.client)
+    }
+
+    fn push(&self, name: &str, _: &Cancel) -> Result<(), FetchError> {
+        moved(&self.client, name, &self.own)
+    }
+}
+
+fn build_with(bench: &mut Bench, registry: &Store, request: &BuildRequest) -> BuildResult {
+    let remote = Registry { own: registry.clone(), client: bench.store.clone() };
+    let events = &mut bench.events;
+    events.clear();
+    let built = build::build(&bench.store, &bench.runner, &remote, request, &mut |event| events.push(event));
+    built.unwrap_or_else(|error| panic!("{}", chain(&error)))
+}
+
+#[test]
+fn a_cache_in_a_registry_serves_another_store() {
+    let registry = Bench::new();
+    let request = |bench: &Bench| {
+        let location = CacheLocation::Registry("registry.example/cache:1".into());
+        bench.write("a", "A");
+        BuildRequest {
+            cache_from: vec![location.clone()],
+            cache_to: vec![CacheExport { to: location, all_stages: true }],
+            tags: vec!["app:1".into()],
+            ..bench.request(TEXT)
+        }
+    };
+    let (mut one, mut two) = (Bench::new(), Bench::new());
+    let (first, second) = (request(&one), request(&two));
+    assert_eq!(build_with(&mut one, &registry.store, &first).cached, 0);
+    let told = |bench: &Bench| {
+        bench
+            .events
+            .iter()
+            .any(|event| matches!(event, BuildEvent::Warning(warning) if warning.rule == "CacheNotUsed"))
+    };
+    assert!(told(&one));
+    assert_eq!(build_with(&mut two, &registry.store, &second).cached, 4);
+    assert!(!told(&two) && two.runs() == 0);
+    // The cache is no image of its users.
+    for bench in [&one, &two] {
+        let names =
+            bench.store.list().unwrap().iter().flat_map(|image| image.references.clone()).collect::<Vec<_>>();
+        assert_eq!(names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["docker.io/library/app:1"]);
+    }
+}
+
+#[test]
+fn base_images_are_fetched_when_they_are_missing_or_asked_for_anew() {
+    let mut registry = Bench::new();
+    registry.build_as("base:1", "FROM scratch\nRUN echo 1 > version\n");
+    let mut bench = Bench::new();
+    let mut request = bench.request("FROM base:1\nCOPY --from=base:1 /version /copied\n");
+    let first = build_with(&mut bench, &registry.store, &request);
+    assert_eq!(bench.read(&first, "copied"), "1\n");
+    registry.build_as("base:1", "FROM scratch\nRUN echo 2 > version\n");
+    let second = build_with(&mut bench, &registry.store, &request);
+    assert_eq!(bench.read(&second, "copied"), "1\n");
+    request.pull = true;
+    let third = build_with(&mut bench, &registry.store, &request);
+    assert_eq!(bench.read(&third, "copied"), "2\n");
+    let pulls = bench.events.iter().filter(|event| matches!(event, BuildEvent::Pulling { .. })).count();
+    assert_eq!(pulls, 1);
 }
