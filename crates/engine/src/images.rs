@@ -150,7 +150,7 @@ impl Engine {
     }
 
     /// Whether a container uses an image.
-    fn usage(&self, id: &ImageId) -> Usage {
+    pub(crate) fn usage(&self, id: &ImageId) -> Usage {
         let id = id.to_string();
         let state = self.state();
         let mut users =

@@ -12,6 +12,7 @@ mod config;
 mod digest;
 pub mod manifest;
 mod reference;
+mod slim;
 mod store;
 mod view;
 
@@ -21,6 +22,7 @@ pub use bundle::{LoadError, LoadEvent, Loaded, SaveError};
 pub use config::{ContainerConfig, Empty, Healthcheck, HistoryEntry, ImageConfig, RootFs};
 pub use digest::{Digest, DigestError, ImageId, LayerId};
 pub use reference::{Reference, ReferenceError};
+pub use slim::{Finding, LayerReport, Waste};
 pub use store::{
     BlobRef, CommitError, CommitOptions, Foreign, HistoryRow, Image, ImageManifest, ImportError,
     ImportOptions, Layer, Lease, OpenError, Problem, PruneReport, PutImageError, RemoveError, Removed,

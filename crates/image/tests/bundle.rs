@@ -208,3 +208,28 @@ fn what_does_not_fit_is_refused_and_leaves_the_store_as_it_was() {
         assert_eq!(place.leftovers(), 0, "{text}");
     }
 }
+
+#[test]
+fn a_damaged_layer_is_unpacked_again_from_its_blob() {
+    let place = Place::new();
+    two_images(&place);
+    let image = place.store.resolve("base:1").unwrap();
+    let file = place.store.layer_path(&image.layers[0]).join("etc/base");
+    fs::write(&file, "changed").unwrap();
+    assert_eq!(place.store.verify().unwrap().len(), 1);
+    assert!(place.store.rebuild_layer(&image.layers[0]).unwrap());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "base");
+    assert!(place.store.verify().unwrap().is_empty());
+    assert_eq!(place.leftovers(), 0);
+}
+
+#[test]
+fn a_layer_without_a_blob_cannot_be_unpacked_again() {
+    let place = Place::new();
+    two_images(&place);
+    let image = place.store.resolve("host:5000/top:x").unwrap();
+    assert!(!place.store.rebuild_layer(&image.layers[1]).unwrap());
+    place.store.drop_layer(&image.layers[1]).unwrap();
+    assert_eq!(place.store.references(&image.id).unwrap(), [reference("host:5000/top:x")]);
+    assert_eq!(place.store.verify().unwrap().len(), 1);
+}

@@ -29,6 +29,8 @@ pub(crate) enum TransferAction {
     Save { names: Vec<String> },
     Commit(CommitRequest),
     Login(RegistryAuth),
+    Verify { repair: bool },
+    Slim { name: String },
 }
 
 pub(crate) const ROUTES: Table = routes! {
@@ -43,6 +45,12 @@ pub(crate) const ROUTES: Table = routes! {
     };
     POST "/images/{name...}/push" None "Push an image" => push;
     POST "/commit" Document "Make an image of a container" => commit;
+    POST "/berth/store/verify" None "Check the image store, and mend it" => |input| {
+        Ok(Action::Transfer(TransferAction::Verify { repair: input.query.flag("repair") }))
+    };
+    GET "/berth/images/{name...}/slim" None "What an image's bytes are" => |input| {
+        Ok(Action::Transfer(TransferAction::Slim { name: input.param(0) }))
+    };
     POST "/auth" Document "Try credentials at a registry" => |input| Ok(Action::Transfer(TransferAction::Login(input.json()?)));
 };
 
@@ -148,6 +156,8 @@ pub(crate) async fn execute(engine: &Engine, action: TransferAction) -> Result<R
             let id = engine.image_commit(request).await?;
             Ok(reply::json_with(StatusCode::CREATED, &json!({ "Id": id })))
         }
+        TransferAction::Verify { repair } => Ok(reply::json(&engine.store_verify(repair).await?)),
+        TransferAction::Slim { name } => Ok(reply::json(&engine.image_slim(&name).await?)),
         TransferAction::Login(auth) => {
             engine.registry_login(&auth).await?;
             Ok(reply::json(&json!({ "Status": "Login Succeeded", "IdentityToken": "" })))

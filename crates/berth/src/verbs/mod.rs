@@ -6,6 +6,7 @@ mod context;
 pub(crate) mod images;
 mod networks;
 mod prune;
+mod store;
 mod system;
 mod volumes;
 
@@ -27,6 +28,8 @@ pub(crate) const GROUPS: &[Group] = &[
     group("network", "Networks", Form::Host, networks::GROUP),
     group("volume", "Volumes", Form::Host, volumes::GROUP),
     group("context", "Named engines", Form::Host, context::GROUP),
+    group("store", "The image store", Form::Host, store::GROUP),
+    group("registry", "The local images as a registry", Form::Host, store::REGISTRY),
     group("system", "The engine and the host", Form::Host, system::GROUP),
 ];
 

@@ -26,6 +26,6 @@ pub use image::{BootstrapProgress, BootstrapRequest, ImageRemoval, Problem};
 pub use logs::{LogLine, LogQuery, OutputStream};
 pub use network::{IpamPool, NetworkDriver, NetworkRequest};
 pub use transfer::{
-    CommitRequest, ImportRequest, ProgressDetail, PullRequest, PushRequest, TransferProgress,
+    CommitRequest, ImportRequest, ProgressDetail, PullRequest, PushRequest, StoreFinding, TransferProgress,
 };
 pub use volume::VolumeRequest;

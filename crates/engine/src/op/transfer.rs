@@ -127,3 +127,15 @@ pub struct PushRequest {
     /// Who pushes; without it the configuration of the engine's own user counts.
     pub auth: Option<RegistryAuth>,
 }
+
+/// Something damaged in the image store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreFinding {
+    /// The images that need it, by name where they have one.
+    pub images: Vec<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// What was done about it, when something was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<String>,
+}

@@ -4,6 +4,7 @@ mod commit;
 mod import;
 mod load;
 mod network;
+mod repair;
 mod save;
 
 use crate::error::EngineError;

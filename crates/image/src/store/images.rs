@@ -46,6 +46,18 @@ impl Store {
         Ok(images)
     }
 
+    /// The names of an image, also of one whose files are damaged.
+    pub fn references(&self, id: &ImageId) -> Result<Vec<Reference>, StoreError> {
+        Ok(self.inner.index()?.names(id))
+    }
+
+    /// The `repository@digest` names of an image, also of one whose files are damaged.
+    pub fn repo_digests(&self, id: &ImageId) -> Result<Vec<Reference>, StoreError> {
+        let index = self.inner.index()?;
+        let names = index.images.get(id).map(|record| record.repo_digests.as_slice()).unwrap_or_default();
+        Ok(names.iter().filter_map(|name| Reference::parse(name).ok()).collect())
+    }
+
     /// The images that cannot be read.
     pub fn broken(&self) -> Result<Vec<Problem>, StoreError> {
         Ok(self.load_all()?.1)

@@ -79,6 +79,17 @@ impl Store {
         Ok(layer)
     }
 
+    /// Unpacks a stream into a directory and checks its digests.
+    pub(super) fn unpack_checked(
+        &self,
+        stream: &mut (dyn Read + Send),
+        dir: &Path,
+        options: &ImportOptions,
+    ) -> Result<(), ImportError> {
+        let unpacked = unpack(stream, dir, None, wanted(options), options.limits)?;
+        check_digests(&unpacked, options)
+    }
+
     /// Makes a layer of an overlay upper directory, taking it by rename; `dir` is gone afterwards.
     ///
     /// Assumptions: `dir` is on the store's file system, not mounted as an upper directory any more, and was written with

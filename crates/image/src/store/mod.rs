@@ -35,6 +35,7 @@ mod inner;
 mod layers;
 mod lease;
 mod remove;
+mod repair;
 mod scratch;
 mod session;
 mod verify;

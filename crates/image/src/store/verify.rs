@@ -17,7 +17,7 @@ impl Store {
         let mut users: BTreeMap<LayerId, Vec<ImageId>> = BTreeMap::new();
         for (id, record) in &index.images {
             for digest in record.blobs.iter().chain([id.digest()]) {
-                let found = self.inner.read_blob(digest).map(drop);
+                let found = self.check_blob(digest);
                 note(&mut problems, &[*id], found)?;
             }
             note(&mut problems, &[*id], self.check_config(id, &record.layers))?;
@@ -27,6 +27,17 @@ impl Store {
             note(&mut problems, images, self.check_layer(layer))?;
         }
         Ok(problems)
+    }
+
+    fn check_blob(&self, digest: &Digest) -> Result<(), StoreError> {
+        let mut file = self.open_blob(digest)?;
+        match hash_file(&mut file).map_err(|source| self.blob_failed(digest, source))? {
+            found if found == *digest => Ok(()),
+            found => {
+                let path = self.inner.blob_path(digest);
+                Err(StoreError::CorruptBlob { digest: *digest, found, path })
+            }
+        }
     }
 
     fn check_config(&self, id: &ImageId, layers: &[LayerId]) -> Result<(), StoreError> {
@@ -54,12 +65,7 @@ impl Store {
     /// What the directory of a layer that is kept as a blob must hash to: that of unpacking the blob again.
     fn digest_of_blob_tree(&self, layer: &Layer) -> Result<Digest, StoreError> {
         let Some(blob) = &layer.blob else { return Ok(*layer.id.digest()) };
-        let mut file = self.open_blob(&blob.digest)?;
-        let found = hash_file(&mut file).map_err(|source| self.blob_failed(&blob.digest, source))?;
-        if found != blob.digest {
-            let path = self.inner.blob_path(&blob.digest);
-            return Err(StoreError::CorruptBlob { digest: blob.digest, found, path });
-        }
+        self.check_blob(&blob.digest)?;
         let scratch = self.scratch()?;
         let dir = scratch.path().join("layer");
         make_layer_dir(&dir)?;

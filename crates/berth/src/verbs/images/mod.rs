@@ -46,4 +46,5 @@ pub(crate) const GROUP: &[Verb] = &[
     manage::TAG,
     manage::HISTORY,
     prune::IMAGES,
+    crate::verbs::store::SLIM,
 ];
