@@ -54,10 +54,12 @@ fn places_that_cannot_be_had_are_named() {
     let shop = project(
         "
 services: {web: {image: web, ports: ['127.0.0.1:81:81'], networks: {own: {ipv4_address: 10.8.0.5}}}}
-networks: {own: {ipam: {config: [{subnet: 10.7.0.0/16}]}}}
+networks: {own: {name: outer, external: true}}
 ",
     );
     let mut world = World::with_images(&shop);
+    let subnets = vec!["10.7.0.0/16".parse().unwrap()];
+    world.observed.networks.insert("outer".to_owned(), ObservedResource { subnets, ..Default::default() });
     let mut other = stranger("other");
     other.published = vec![ObservedPort { host_ip: None, port: 81, protocol: Protocol::Tcp }];
     world.observed.containers.push(other);
