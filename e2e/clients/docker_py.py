@@ -301,6 +301,7 @@ def test_images():
         refused(409, client.images.remove, IMAGE)
     assert client.images.prune()["SpaceReclaimed"] == 0
     refused(501, client.images.search, "anything")
+    refused(501, client.images.get_registry_data, "localhost:5000/app:1")
 
 
 def test_building():
@@ -328,6 +329,22 @@ def test_building():
         assert "9" in error.msg, error.msg
     for name in ("built:1", "zipped", quiet.id):
         client.images.remove(name, force=True)
+
+
+def test_images_as_archives():
+    saved = b"".join(client.images.get(IMAGE).save(named=True))
+    assert [one.id for one in client.images.load(saved)] == [client.images.get(IMAGE).id]
+    refused(400, client.images.load, b"not an archive")
+    with container("touch /made") as made:
+        made.wait()
+        image = made.commit("committed", "1", message="why", author="me", changes="ENV A=b", conf={"Cmd": ["ls", "/made"]})
+        assert "A=b" in image.attrs["Config"]["Env"] and image.attrs["Author"] == "me"
+        assert client.containers.run("committed:1", remove=True) == b"/made\n"
+        tree = b"".join(made.export())
+    client.api.import_image_from_data(tree, repository="imported", tag="1")
+    assert client.containers.run("imported:1", ["/bin/ls", "/made"], remove=True) == b"/made\n"
+    for name in ("committed:1", "imported:1"):
+        client.images.remove(name)
 
 
 def test_networks():

@@ -2,9 +2,11 @@
 
 use crate::{error::BadRequest, server::DOCUMENT_LIMIT};
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
+use engine::op::ByteSource;
+use futures_util::StreamExt as _;
+use http_body_util::{BodyDataStream, BodyExt as _};
 use hyper::body::{Body as _, Incoming};
-use std::time::Duration;
+use std::{io, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 
 /// A document up to this length is read at once, whatever others do; in bytes.
@@ -15,6 +17,9 @@ const LARGE_AT_ONCE: usize = 2;
 
 /// How long a document's next bytes are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a stream's next bytes are waited for: its sender may be at work on them.
+const STREAM_PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is left over of a body that nobody wants is read up to here, so that the client gets to read the answer; bytes.
 const DRAINED: usize = 1 << 20;
@@ -40,6 +45,18 @@ pub(crate) async fn document(mut body: Incoming) -> Result<Bytes, BadRequest> {
         collected.extend_from_slice(&data);
     }
     Ok(collected.freeze())
+}
+
+/// A body that is read as it comes. One that stops ends with an error, so that it does not hold its reader for ever.
+pub(crate) fn stream(body: Incoming) -> ByteSource {
+    let chunks = BodyDataStream::new(body);
+    Box::pin(futures_util::stream::try_unfold(chunks, |mut chunks| async move {
+        match timeout(STREAM_PATIENCE, chunks.next()).await {
+            Ok(Some(chunk)) => Ok(Some((chunk.map_err(io::Error::other)?, chunks))),
+            Ok(None) => Ok(None),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the request body stopped")),
+        }
+    }))
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BadRequest> {

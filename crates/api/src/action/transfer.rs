@@ -4,20 +4,18 @@ use super::Action;
 use crate::{
     error::BadRequest,
     input::{Input, Query},
+    intake,
     reply::{self, Reply},
     routes::{Table, routes},
 };
+use bollard_stubs::models::ContainerConfig;
 use engine::{
     Engine, EngineError,
-    op::{
-        ByteSource, CommitRequest, ImportRequest, PullRequest, PushRequest, RegistryAuth, TransferProgress,
-    },
+    op::{CommitRequest, ImportRequest, PullRequest, PushRequest, RegistryAuth, TransferProgress},
 };
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use http_body_util::BodyDataStream;
+use futures_util::StreamExt as _;
 use hyper::{HeaderMap, StatusCode, body::Incoming};
 use serde_json::json;
-use std::io;
 
 /// What can be asked about moving images.
 #[derive(Debug)]
@@ -96,12 +94,15 @@ fn commit(input: Input) -> Result<Action, BadRequest> {
     let query = &input.query;
     let container = query.owned("container");
     let container = container.ok_or_else(|| BadRequest::field("container", "must be given"))?;
+    let config: Option<ContainerConfig> = input.json_or_default()?;
+    let mut committed = config.as_ref().map(instructions).unwrap_or_default();
+    committed.extend(changes(query));
     Ok(Action::Transfer(TransferAction::Commit(CommitRequest {
         container,
         reference: query.get("repo").map(|name| with_tag(name, query.get("tag"))),
         comment: query.owned("comment"),
         author: query.owned("author"),
-        changes: changes(query),
+        changes: committed,
         pause: query.flag_or("pause", true),
     })))
 }
@@ -110,6 +111,36 @@ fn commit(input: Input) -> Result<Action, BadRequest> {
 fn changes(query: &Query) -> Vec<String> {
     let lines = query.all("changes").flat_map(str::lines).map(str::trim);
     lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// The configuration that a commit is given, as instructions.
+fn instructions(config: &ContainerConfig) -> Vec<String> {
+    let quoted = |text: &str| json!(text).to_string();
+    let pair = |name: &str, value: &str| format!("{name}={}", quoted(value));
+    let list = |word: &str, values: &Option<Vec<String>>| {
+        values.iter().map(|values| format!("{word} {}", json!(values))).collect::<Vec<_>>()
+    };
+    let plain = |word: &str, value: &Option<String>| {
+        value
+            .iter()
+            .filter(|value| !value.is_empty())
+            .map(|value| format!("{word} {value}"))
+            .collect::<Vec<_>>()
+    };
+    let variables = config.env.iter().flatten().filter_map(|variable| variable.split_once('='));
+    let labels = config.labels.iter().flatten();
+    [
+        plain("USER", &config.user),
+        plain("WORKDIR", &config.working_dir),
+        plain("STOPSIGNAL", &config.stop_signal),
+        list("ENTRYPOINT", &config.entrypoint),
+        list("CMD", &config.cmd),
+        variables.map(|(name, value)| format!("ENV {}", pair(name, value))).collect(),
+        labels.map(|(name, value)| format!("LABEL {}", pair(&quoted(name), value))).collect(),
+        config.exposed_ports.iter().flatten().map(|port| format!("EXPOSE {port}")).collect(),
+        config.volumes.iter().flatten().map(|path| format!("VOLUME {}", json!([path]))).collect(),
+    ]
+    .concat()
 }
 
 /// A name with the tag or digest that stands beside it.
@@ -131,21 +162,17 @@ fn auth(headers: &HeaderMap) -> Result<Option<RegistryAuth>, BadRequest> {
     }
 }
 
-fn source(body: Incoming) -> ByteSource {
-    Box::pin(BodyDataStream::new(body).map_err(io::Error::other))
-}
-
 pub(crate) async fn execute(engine: &Engine, action: TransferAction) -> Result<Reply, EngineError> {
     match action {
         TransferAction::Pull(request) => Ok(reply::json_lines(engine.image_pull(request).await?)),
         TransferAction::Push(request) => Ok(reply::json_lines(engine.image_push(request).await?)),
         TransferAction::Import { request, body } => {
-            let id = engine.image_import(request, source(body)).await?;
+            let id = engine.image_import(request, intake::stream(body)).await?;
             let told = TransferProgress { status: Some(id), ..TransferProgress::default() };
             Ok(reply::json_lines(futures_util::stream::iter([told])))
         }
         TransferAction::Load { quiet, body } => {
-            let feed = engine.image_load(source(body)).await?;
+            let feed = engine.image_load(intake::stream(body)).await?;
             let told = move |message: &TransferProgress| !quiet || message.status.is_none();
             Ok(reply::json_lines(feed.filter(move |message| std::future::ready(told(message)))))
         }
@@ -174,6 +201,16 @@ mod tests {
         assert_eq!(with_tag("a", None), "a");
         assert_eq!(with_tag("a", Some("1")), "a:1");
         assert_eq!(with_tag("a", Some("sha256:0")), "a@sha256:0");
+    }
+
+    #[test]
+    fn a_commits_configuration_becomes_instructions() {
+        let config: ContainerConfig = serde_json::from_value(json!({
+            "Cmd": ["a", "b c"], "Env": ["K=v w"], "Labels": {"l": "m"}, "ExposedPorts": {"80/tcp": {}}, "User": ""
+        }))
+        .unwrap();
+        let expected = ["CMD [\"a\",\"b c\"]", "ENV K=\"v w\"", "LABEL \"l\"=\"m\"", "EXPOSE 80/tcp"];
+        assert_eq!(instructions(&config), expected);
     }
 
     #[test]

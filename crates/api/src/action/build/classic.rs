@@ -5,15 +5,14 @@ use crate::{
     action::Action,
     error::BadRequest,
     input::{Input, Query},
+    intake,
     reply::{self, Reply},
 };
 use ::build::{BuildRequest, DockerfileSource, RunNetwork};
 use engine::{Engine, EngineError};
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use http_body_util::BodyDataStream;
+use futures_util::StreamExt as _;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
-use std::io;
 
 pub(super) fn parse(mut input: Input) -> Result<Action, BadRequest> {
     let query = &input.query;
@@ -111,8 +110,7 @@ pub(super) async fn execute(
     warnings: Vec<String>,
     body: Incoming,
 ) -> Result<Reply, EngineError> {
-    let chunks = BodyDataStream::new(body).map_err(io::Error::other);
-    let context = engine.upload_context(Box::pin(chunks)).await?;
+    let context = engine.upload_context(intake::stream(body)).await?;
     request.context = context.path().to_owned();
     let progress = engine.build_holding(request, context).await?;
     let mut teller = Teller::new(quiet);

@@ -2,6 +2,7 @@
 
 use crate::{
     convert::signed,
+    intake,
     reply::{self, Reply},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -9,10 +10,8 @@ use engine::{
     Engine, EngineError,
     op::{PathStat, PutOptions},
 };
-use futures_util::TryStreamExt as _;
-use http_body_util::BodyDataStream;
 use hyper::{StatusCode, body::Incoming, header::HeaderValue};
-use std::{io, path::Path};
+use std::path::Path;
 
 /// A tar archive of a path, with what the path is in a header.
 pub(super) async fn get(engine: &Engine, id: &str, path: &Path) -> Result<Reply, EngineError> {
@@ -38,8 +37,7 @@ pub(super) async fn put(
     options: PutOptions,
     body: Incoming,
 ) -> Result<Reply, EngineError> {
-    let chunks = BodyDataStream::new(body).map_err(io::Error::other);
-    engine.archive_put(id, path, options, Box::pin(chunks)).await?;
+    engine.archive_put(id, path, options, intake::stream(body)).await?;
     Ok(reply::empty(StatusCode::OK))
 }
 
