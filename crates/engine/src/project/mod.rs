@@ -14,6 +14,7 @@
 //! # Long-lived tasks
 //! One for each `up`, `down` or preparation of `run` that is under way; it holds the project's [`locks`] entry until it ends.
 
+mod build_request;
 pub mod convert;
 mod execute;
 mod files;
@@ -32,6 +33,7 @@ mod run;
 mod tryout;
 mod wait;
 
+pub use build_request::build_request;
 pub(crate) use locks::Locks;
 pub use options::{BuildChoice, DownOptions, PullChoice, RemoveImages, RunOptions, UpOptions};
 pub use plan::{Action, Plan, PlanError, Step, plan, plan_down};

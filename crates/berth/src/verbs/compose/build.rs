@@ -1,16 +1,14 @@
 //! `compose build`.
 
-use std::path::PathBuf;
-
-use build::{BuildRequest, DockerfileSource};
+use build::BuildRequest;
 use clap::Args;
-use compose::model::{Build, BuildContext, Project, Service};
+use compose::model::{Build, Project, Service};
 
 use crate::cli::{Context, Run, Verb, verb};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output;
-use crate::project::{PROJECT_LABEL, SERVICE_LABEL, load};
-use crate::verbs::images::build::{run_build, run_network};
+use crate::project::load;
+use crate::verbs::images::build::run_build;
 use crate::verbs::images::build_output::BuildOutput;
 
 /// The command.
@@ -39,7 +37,7 @@ pub(crate) struct ImageOptions {
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) build_arg: Vec<String>,
     /// Fetch base images anew
-    #[arg(long, hide = true)]
+    #[arg(long)]
     pub(crate) pull: bool,
 }
 
@@ -87,38 +85,14 @@ fn request(
     build: &Build,
     options: &ImageOptions,
 ) -> Result<BuildRequest, Failure> {
-    let name = &service.name;
-    let BuildContext::Local(context) = &build.context else {
-        return Err(Failure::new(format!(
-            "service {name:?}: the context of its build is not a directory of this host"
-        )));
-    };
-    let dockerfile = match (&build.dockerfile_inline, &build.dockerfile) {
-        (Some(text), _) => DockerfileSource::Inline(text.clone()),
-        (None, Some(path)) => DockerfileSource::Path(path.clone()),
-        (None, None) => DockerfileSource::Path(PathBuf::from("Dockerfile")),
-    };
-    let mut build_args = build.args.clone();
-    build_args.extend(options.build_arg.iter().map(|text| match text.split_once('=') {
+    let problem = |reason| Failure::new(format!("service {:?}: {reason}", service.name));
+    let image = project.image_of(service);
+    let mut request = engine::project::build_request(project, service, build, &image).map_err(problem)?;
+    request.build_args.extend(options.build_arg.iter().map(|text| match text.split_once('=') {
         Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
         None => (text.clone(), std::env::var(text).ok()),
     }));
-    let mut labels = build.labels.clone();
-    labels.insert(PROJECT_LABEL.to_owned(), project.name.to_string());
-    labels.insert(SERVICE_LABEL.to_owned(), name.to_string());
-    let hosts =
-        build.extra_hosts.iter().flat_map(|(name, all)| all.iter().map(move |ip| (name.clone(), ip.clone())));
-    Ok(BuildRequest {
-        dockerfile,
-        target: build.target.clone(),
-        tags: std::iter::once(project.image_of(service)).chain(build.tags.iter().cloned()).collect(),
-        build_args,
-        labels,
-        no_cache: build.no_cache || options.no_cache,
-        platform: build.platforms.first().cloned().or_else(|| service.platform.clone()),
-        network: run_network(build.network.as_deref().unwrap_or_default())?,
-        extra_hosts: hosts.collect(),
-        shm_size: build.shm_size,
-        ..BuildRequest::new(context)
-    })
+    request.no_cache |= options.no_cache;
+    request.pull |= options.pull;
+    Ok(request)
 }
