@@ -261,3 +261,34 @@ proptest! {
         prop_assert_eq!(place.leftovers(), 0);
     }
 }
+
+#[test]
+fn set_user_id_bits_and_devices_stay_where_no_other_user_reaches_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(1);
+    header.set_mode(0o6755);
+    archive.append_data(&mut header, "su", &b"x"[..]).unwrap();
+    let layer = place.import(&archive.into_inner().unwrap()).unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&place.store.layer_path(&layer.id).join("su")), 0o6755);
+    // Nobody but root gets below the store, so the bits have no effect outside of containers.
+    assert_eq!(mode(place.store.root()), 0o700);
+    assert_eq!(mode(&place.store.root().join("layers")), 0o700);
+}
+
+#[test]
+fn more_entries_than_allowed_are_refused_and_leave_nothing() {
+    let place = Place::new();
+    let mut tar = Tar::new();
+    for number in 0..2000 {
+        tar = tar.symlink(&format!("l{number}"), "x");
+    }
+    let limits = image::Limits { entries: 1000, ..image::Limits::default() };
+    let options = image::ImportOptions { limits, ..image::ImportOptions::default() };
+    let error = place.import_with(&tar.done(), &options).unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("1000 entries"), "{error:?}");
+    assert_eq!(place.leftovers(), 0);
+}
