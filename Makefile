@@ -10,6 +10,7 @@ help:
 	@echo "make test    format, lints, unit tests, end-to-end tests (as root)"
 	@echo "make fuzz    each fuzz target for a minute (nightly compiler)"
 	@echo "make bench   measure, beside Docker and others where they are installed"
+	@echo "make bench-lookup  measure the lookup service beside simple Python programs"
 	@echo "make build   the release binary: $(BERTH)"
 	@echo "make install the binary and its systemd unit"
 
@@ -47,3 +48,16 @@ fuzz:
 install: build
 	install -D -m 0755 $(BERTH) $(DESTDIR)/usr/local/bin/berth
 	install -D -m 0644 contrib/systemd/berth.service $(DESTDIR)/etc/systemd/system/berth.service
+
+.PHONY: services stack-lookup bench-lookup
+
+services:
+	$(CARGO) build --release --locked -p lookup -p paste
+
+# The programs of stacks/lookup, ready for `berth up -d --build` there.
+stack-lookup: services
+	stacks/lookup/programs $(TARGET)/release
+
+bench-lookup: services
+	scripts/install-packages lookup
+	bench/lookup $(TARGET)/release

@@ -1,0 +1,157 @@
+//! The service against real Redis and ClickHouse, in foul weather: every id is accounted for afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails where it stands"
+)]
+
+mod support;
+
+use support::{Answer, ClickHouse, Lookup, Redis, Scripted, all_installed, eventually};
+
+fn paste_for(dir: &std::path::Path, answer: Answer) -> (Redis, ClickHouse, Scripted, Lookup) {
+    let (redis, clickhouse, paste) = (Redis::start(dir), ClickHouse::start(dir), Scripted::start(answer));
+    let lookup = Lookup::new(dir, &[&redis], &clickhouse, &paste.url());
+    lookup.ok("seed --rows 1000");
+    (redis, clickhouse, paste, lookup)
+}
+
+#[test]
+fn killed_workers_lose_nothing_and_repeat_nothing_in_the_file() {
+    if !all_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (redis, _clickhouse, _paste, lookup) = paste_for(dir.path(), Answer::Url);
+    lookup.ok("enqueue --count 3000 --hit-ratio 0.5");
+    for round in 1..=3 {
+        let service = lookup.serve_unready();
+        eventually("some are saved", || lookup.saved_count() >= round * 200);
+        service.kill();
+    }
+    let _one = lookup.serve();
+    let _two = lookup.serve();
+    eventually("every task is done", || redis.left() == 0);
+    assert_eq!(lookup.saved().len(), 1500);
+}
+
+#[test]
+fn an_outage_of_each_dependency_is_waited_for() {
+    if !all_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (mut redis, mut clickhouse, paste, lookup) = paste_for(dir.path(), Answer::HangUp);
+    lookup.ok("enqueue --count 500 --hit-ratio 1");
+    let service = lookup.serve_unready();
+    eventually("the paste service counts as down", || {
+        service.metric("lookup_paste_up") == 0.0 && !service.ready()
+    });
+    for answer in [
+        Answer::Status(503, "Retry-After: 1", "busy"),
+        Answer::Status(429, "Retry-After: 1", "too many"),
+        Answer::Status(200, "", "Bad API request, invalid api_dev_key"),
+    ] {
+        let before = paste.posts();
+        paste.now(answer);
+        eventually("it is tried again", || paste.posts() > before);
+    }
+    assert_eq!(lookup.saved_count(), 0);
+    assert_eq!(redis.ask::<usize>(&["LLEN", "lookup:dead"]), 0);
+    clickhouse.kill();
+    redis.kill();
+    paste.now(Answer::Url);
+    eventually("both count as down", || {
+        service.metric("lookup_redis_up") == 0.0 && service.metric("lookup_clickhouse_up") == 0.0
+    });
+    redis.up(&[]);
+    clickhouse.up();
+    eventually("every task is done", || lookup.saved_count() >= 500 && redis.left() == 0);
+    assert_eq!(lookup.saved().len(), 500);
+    eventually("it is ready again", || service.ready());
+}
+
+#[test]
+fn rubbish_answers_end_as_dead_letters_that_can_be_tried_again() {
+    if !all_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (redis, _clickhouse, paste, lookup) =
+        paste_for(dir.path(), Answer::Status(200, "", "Bad API request, api_paste_code was empty"));
+    lookup.ok("enqueue --count 20 --hit-ratio 1");
+    let _service = lookup.serve_unready();
+    eventually("they are given up", || redis.ask::<usize>(&["LLEN", "lookup:dead"]) == 20);
+    assert!(lookup.ok("dead-letters list").contains("api_paste_code was empty"));
+    paste.now(Answer::Url);
+    lookup.ok("dead-letters retry");
+    eventually("they are saved", || lookup.saved_count() == 20 && redis.left() == 0);
+}
+
+#[test]
+fn stopping_gives_back_what_cannot_be_finished_in_time() {
+    if !all_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (redis, _clickhouse, paste, lookup) = paste_for(dir.path(), Answer::Silence);
+    let lookup = lookup.with("LOOKUP_DRAIN", "1");
+    lookup.ok("enqueue --count 200 --hit-ratio 1");
+    let service = lookup.serve_unready();
+    eventually("sends are under way", || paste.posts() > 0);
+    assert_eq!(service.terminate(), Some(0));
+    assert_eq!(redis.ask::<usize>(&["LLEN", "lookup"]), 200, "all of it is in the queue itself");
+    paste.now(Answer::Url);
+    let _service = lookup.serve();
+    eventually("every task is done", || redis.left() == 0);
+    assert_eq!(lookup.saved().len(), 200);
+}
+
+#[test]
+fn redis_fails_over_to_its_replica() {
+    if !all_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (mut redis, clickhouse, paste, _) = paste_for(dir.path(), Answer::Url);
+    let replica = Redis::replica_of(&redis);
+    let lookup = Lookup::new(dir.path(), &[&redis, &replica], &clickhouse, &paste.url());
+    lookup.ok("enqueue --count 4000 --hit-ratio 0.5");
+    redis.ask::<usize>(&["WAIT", "1", "10000"]);
+    eventually("the replica has all", || replica.ask::<usize>(&["LLEN", "lookup"]) == 4000);
+    let service = lookup.serve();
+    eventually("some are saved", || lookup.saved_count() > 100);
+    redis.kill();
+    replica.ask::<String>(&["REPLICAOF", "NO", "ONE"]);
+    eventually("every task is done", || lookup.saved_count() >= 2000 && replica.left() == 0);
+    assert_eq!(lookup.saved().len(), 2000);
+    drop(service);
+}
+
+#[test]
+fn a_full_disk_is_waited_for() {
+    if !all_installed() || !rustix::process::geteuid().is_root() {
+        eprintln!("\n*** NOT TESTED: a full disk needs root for a file system of its own ***\n");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let small = dir.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let run = |program: &str, words: &[&str]| {
+        std::process::Command::new(program).args(words).arg(&small).status().unwrap().success()
+    };
+    assert!(run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs"]));
+    let (redis, _clickhouse, _paste, mut lookup) = paste_for(dir.path(), Answer::Url);
+    lookup.results = small.join("results.jsonl");
+    lookup.ok("enqueue --count 2500 --hit-ratio 1");
+    let service = lookup.serve_unready();
+    eventually("the disk is full", || service.metric("lookup_results_up") == 0.0 && !service.ready());
+    let saved = lookup.saved().len();
+    assert!(saved < 2500, "{saved}");
+    assert!(run("mount", &["-o", "remount,size=16m"]));
+    eventually("every task is done", || redis.left() == 0);
+    assert_eq!(lookup.saved().len(), 2500);
+    drop(service);
+    assert!(run("umount", &[]));
+}

@@ -1,0 +1,78 @@
+use super::{Server, eventually, free_port};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// A redis-server of a test, with its data on disk.
+pub struct Redis {
+    pub port: u16,
+    directory: PathBuf,
+    server: Option<Server>,
+}
+
+impl Redis {
+    pub fn start(directory: &std::path::Path) -> Self {
+        let directory = directory.join(format!("redis-{}", free_port()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut redis = Self { port: free_port(), directory, server: None };
+        redis.up(&[]);
+        redis
+    }
+
+    pub fn replica_of(primary: &Self) -> Self {
+        let directory = primary.directory.with_extension("replica");
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut redis = Self { port: free_port(), directory, server: None };
+        redis.up(&["--replicaof", "127.0.0.1", &primary.port.to_string()]);
+        eventually("the replica follows", || redis.info("master_link_status") == "up");
+        redis
+    }
+
+    /// Starts it (again) on its data.
+    pub fn up(&mut self, more: &[&str]) {
+        let port = self.port.to_string();
+        let child = Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+            .args(["--appendfsync", "always", "--repl-diskless-sync-delay", "0", "--dir"])
+            .arg(&self.directory)
+            .args(more)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.server = Some(Server(child));
+        eventually("redis answers", || self.try_ask::<String>(&["PING"]).is_ok_and(|pong| pong == "PONG"));
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    pub fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port))?;
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(word);
+        }
+        command.query(&mut client.get_connection()?)
+    }
+
+    #[track_caller]
+    pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_ask(words).unwrap()
+    }
+
+    fn info(&self, key: &str) -> String {
+        let text: String = self.try_ask(&["INFO", "replication"]).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        line.unwrap_or_default().to_owned()
+    }
+
+    /// Entries in the queue and in the hands of workers.
+    pub fn left(&self) -> usize {
+        let keys: Vec<String> = self.try_ask(&["KEYS", "lookup:taken:*"]).unwrap_or_default();
+        let length = |key: &str| self.try_ask::<usize>(&["LLEN", key]).unwrap_or(usize::MAX / 1000);
+        length("lookup") + keys.iter().map(|key| length(key)).sum::<usize>()
+    }
+}
