@@ -35,7 +35,7 @@ check:
 unit:
 	scripts/unit
 
-e2e: build
+e2e: build stack-lookup
 	scripts/e2e $(BERTH)
 
 bench: build
