@@ -109,7 +109,7 @@ impl Engine {
             return Ok(None);
         }
         let lower = self.lower_dirs(record)?;
-        let user = crate::containers::resolve_identity(self, record, &lower, &record.process.user)?;
+        let user = crate::containers::identity(self, record, &lower)?;
         Ok(Some((user.uid, user.gid)))
     }
 }

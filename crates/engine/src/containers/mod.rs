@@ -22,5 +22,5 @@ pub(crate) use exit::{Loss, lost};
 pub(crate) use inspect::endpoint_id;
 pub(crate) use mounts::normal;
 pub(crate) use remove::remove_tree;
-pub(crate) use run::{fresh_dir, layers_below, resolve_identity, running_pid};
+pub(crate) use run::{fresh_dir, identity, layers_below, resolve_identity, running_pid};
 pub(crate) use start::StartCause;

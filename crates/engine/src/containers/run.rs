@@ -234,18 +234,17 @@ pub(crate) fn identity(
     record: &ContainerRecord,
     lower: &[PathBuf],
 ) -> Result<Identity, EngineError> {
-    resolve_identity(engine, record, lower, &record.process.user)
-}
-
-/// As [`identity`], for a user named otherwise.
-pub(crate) fn resolve_identity(
-    engine: &Engine,
-    record: &ContainerRecord,
-    lower: &[PathBuf],
-    user: &str,
-) -> Result<Identity, EngineError> {
     let upper = engine.container_dir(&record.id).join("upper");
     let view = View::new(std::iter::once(upper).chain(lower.iter().cloned()).collect());
+    resolve_identity(&view, record, &record.process.user)
+}
+
+/// A user by the accounts of a container's root file system.
+pub(crate) fn resolve_identity(
+    view: &View,
+    record: &ContainerRecord,
+    user: &str,
+) -> Result<Identity, EngineError> {
     let read = |name: &str| match view.read(Path::new(name), ACCOUNT_FILE_LIMIT) {
         Ok(bytes) => Ok(bytes),
         Err(ViewError::NotFound { .. }) => Ok(Vec::new()),

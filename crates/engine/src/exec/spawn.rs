@@ -13,6 +13,7 @@ use container::{
     client::{ClientError, ShimClient, spawn},
     protocol::{AttachStreams, ConsoleSize, ExecKind, Kind, ProcessId, Runtime, ShimConfig, StdinPolicy},
 };
+use image::View;
 use oci_spec::runtime::{Process, Spec};
 use std::{
     fs,
@@ -83,7 +84,7 @@ impl Engine {
                 container_dir: self.container_run(&record.id),
                 target,
                 spec: self.container_spec(record)?,
-                process: self.exec_process(record, spec)?,
+                process: self.exec_process(record, target.pid, spec)?,
             })),
             console_size: size.map(|(width, height)| ConsoleSize { height, width }),
             stdin: if spec.attach_stdin { StdinPolicy::Once } else { StdinPolicy::Closed },
@@ -101,11 +102,10 @@ impl Engine {
             .map_err(EngineError::from)
     }
 
-    fn exec_process(&self, record: &ContainerRecord, spec: &ExecSpec) -> Result<Process, EngineError> {
-        let image = self.find_image(&record.image_id)?;
-        let lower = self.store().lower_dirs(&image);
+    fn exec_process(&self, record: &ContainerRecord, pid: i32, spec: &ExecSpec) -> Result<Process, EngineError> {
         let user = spec.user.as_deref().unwrap_or(&record.process.user);
-        let identity = resolve_identity(self, record, &lower, user)?;
+        let own_root = View::new(vec![PathBuf::from(format!("/proc/{pid}/root"))]);
+        let identity = resolve_identity(&own_root, record, user)?;
         let mut merged = record.process.clone();
         for variable in &spec.env {
             let name = variable.split('=').next().unwrap_or_default();

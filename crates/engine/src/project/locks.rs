@@ -19,6 +19,8 @@ pub(crate) struct Locks {
 struct Holder {
     what: &'static str,
     since: OffsetDateTime,
+    /// The engine goes on by itself with what an earlier one was killed in.
+    recovering: bool,
 }
 
 /// The right to work on a project; given back when it is dropped.
@@ -29,11 +31,51 @@ pub(crate) struct Guard {
 }
 
 impl Locks {
+    /// Takes the right to work on a project; waits for work that this engine goes on with after an earlier one died,
+    /// because no user does that work.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) async fn take_after_recovery(
+        &self,
+        project: &str,
+        what: &'static str,
+    ) -> Result<Guard, EngineError> {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if !self.is_recovering(project) {
+                return self.take(project, what);
+            }
+            freed.await;
+        }
+    }
+
+    /// Takes the right to go on with work that an earlier engine was killed in.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) fn take_to_recover(&self, project: &str, what: &'static str) -> Result<Guard, EngineError> {
+        self.hold(project, what, true)
+    }
+
+    fn is_recovering(&self, project: &str) -> bool {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(project)
+            .is_some_and(|holder| holder.recovering)
+    }
+
     /// Takes the right to work on a project.
     ///
     /// # Errors
     /// A conflict that says who works on it and since when: waiting would hide that two users change one project.
     pub(crate) fn take(&self, project: &str, what: &'static str) -> Result<Guard, EngineError> {
+        self.hold(project, what, false)
+    }
+
+    fn hold(&self, project: &str, what: &'static str, recovering: bool) -> Result<Guard, EngineError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(holder) = held.get(project) {
             let seconds = (OffsetDateTime::now_utc() - holder.since).whole_seconds();
@@ -42,7 +84,7 @@ impl Locks {
                 holder.what
             )));
         }
-        held.insert(project.to_owned(), Holder { what, since: OffsetDateTime::now_utc() });
+        held.insert(project.to_owned(), Holder { what, since: OffsetDateTime::now_utc(), recovering });
         Ok(Guard { locks: self.clone(), project: project.to_owned() })
     }
 

@@ -138,7 +138,7 @@ impl Engine {
     ) -> Result<Feed<ProgressEvent>, EngineError> {
         let services = touched_services(&project, &options);
         services.map_err(|errors| EngineError::BadParameter(sentences(&errors).join("\n")))?;
-        let guard = self.inner.locks.take(project.name.as_str(), "up")?;
+        let guard = self.inner.locks.take_after_recovery(project.name.as_str(), "up").await?;
         let intent = Intent::Up { project: Box::new(project), options };
         Ok(self.work_on(intent, guard))
     }
@@ -157,7 +157,7 @@ impl Engine {
             let given = options.rmi.unwrap_or_default();
             return Err(EngineError::BadParameter(format!("rmi is `all` or `local`, not {given:?}")));
         }
-        let guard = self.inner.locks.take(name.as_str(), "down")?;
+        let guard = self.inner.locks.take_after_recovery(name.as_str(), "down").await?;
         let intent = Intent::Down { name, project: project.map(Box::new), options };
         Ok(self.work_on(intent, guard))
     }
@@ -189,7 +189,7 @@ impl Engine {
                 }
             };
             let what = intent.verb();
-            let Ok(guard) = self.inner.locks.take(&name, what) else { continue };
+            let Ok(guard) = self.inner.locks.take_to_recover(&name, what) else { continue };
             let engine = self.clone();
             tokio::spawn(async move {
                 tracing::info!(project = name, what, "going on with work that was cut short");
