@@ -1,5 +1,5 @@
 //! Real servers for the tests: Debian's redis-server and clickhouse-server, each test with its own.
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test uses some of it")]
 
 mod clickhouse;
 mod lookup;
