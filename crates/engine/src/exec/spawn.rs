@@ -102,7 +102,12 @@ impl Engine {
             .map_err(EngineError::from)
     }
 
-    fn exec_process(&self, record: &ContainerRecord, pid: i32, spec: &ExecSpec) -> Result<Process, EngineError> {
+    fn exec_process(
+        &self,
+        record: &ContainerRecord,
+        pid: i32,
+        spec: &ExecSpec,
+    ) -> Result<Process, EngineError> {
         let user = spec.user.as_deref().unwrap_or(&record.process.user);
         let own_root = View::new(vec![PathBuf::from(format!("/proc/{pid}/root"))]);
         let identity = resolve_identity(&own_root, record, user)?;
