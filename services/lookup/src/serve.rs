@@ -200,7 +200,7 @@ async fn drain(worker: &Worker, mut lanes: JoinSet<()>, limit: Duration) {
     if finished.is_err() {
         tracing::warn!("not finished in time: giving tasks back");
         worker.deadline.cancel();
-        let grace = Duration::from_secs(2);
+        let grace = Duration::from_secs(3);
         let _ = tokio::time::timeout(grace, async { while lanes.join_next().await.is_some() {} }).await;
     }
     let left = tokio::time::timeout(Duration::from_secs(1), worker.queue.leave(&worker.link)).await;

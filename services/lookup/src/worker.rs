@@ -7,7 +7,7 @@ use crate::{
     metrics::{Ending, Metrics},
     pastebin::{PasteError, Pastebin},
     queue::{Entry, Outcome, Queue},
-    redis_link::{Link, LinkError},
+    redis_link::{BLOCK, Link, LinkError},
     results::{Record, Saved, Writer},
 };
 use futures_util::future::join_all;
@@ -69,7 +69,7 @@ impl Worker {
         while !self.stop.is_cancelled() {
             let taken = tokio::select! {
                 taken = self.take(lane, lost_answer) => taken,
-                () = self.deadline.cancelled() => return,
+                () = self.nothing_is_taken_any_more() => return,
             };
             match taken {
                 Ok(entries) => {
@@ -81,6 +81,13 @@ impl Worker {
                 Err(_) => lost_answer = true,
             }
         }
+    }
+
+    /// A blocking command that was sent before the deadline could still take what another lane gives back after it: it is
+    /// left only when the server has ended it too.
+    async fn nothing_is_taken_any_more(&self) {
+        self.deadline.cancelled().await;
+        tokio::time::sleep(BLOCK).await;
     }
 
     async fn take(&self, lane: usize, lost_answer: bool) -> Result<Vec<Entry>, LinkError> {
