@@ -57,45 +57,9 @@ fn service(rest: &str) -> String {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_shown_with_its_line() {
+fn an_image_that_is_nowhere_is_named() {
     let busy = Busy::new();
-    says(&busy.refused("services:\n  app: [\n"), &["compose.yaml:"]);
-    says(&busy.refused(&service("    imagee: x\n")), &["compose.yaml:6:", "imagee", "image"]);
-    says(&busy.refused(&service("    privileged: 7\n")), &["compose.yaml:6:", "privileged"]);
-    says(
-        &busy.refused(&service("    user: ${NOBODY:?say who}\n")),
-        &["compose.yaml:6:", "NOBODY", "say who"],
-    );
-}
-
-#[test]
-fn what_goes_in_circles_is_shown_as_a_circle() {
-    let busy = Busy::new();
-    let depends = format!(
-        "services:\n  a:\n    {SLEEPER}    depends_on: [b]\n  b:\n    {SLEEPER}    depends_on: [a]\n"
-    );
-    says(&busy.refused(&depends), &["compose.yaml:", "a", "b", "depends_on"]);
-    let extends =
-        "services:\n  a:\n    extends: {service: b}\n    image: tiny\n  b:\n    extends: {service: a}\n";
-    says(&busy.refused(extends), &["compose.yaml:", "extends"]);
-    busy.host.file("bad/other.yaml", "include: [compose.yaml]\nservices: {}\n");
-    says(
-        &busy.refused("include: [other.yaml]\nservices:\n  a:\n    image: tiny\n"),
-        &["include", "other.yaml", "compose.yaml"],
-    );
-}
-
-#[test]
-fn what_is_missing_is_named() {
-    let busy = Busy::new();
-    says(&busy.refused(&service("    networks: [nowhere]\n")), &["compose.yaml:6:", "nowhere", "network"]);
-    says(&busy.refused(&service("    volumes: ['nothing:/d']\n")), &["compose.yaml:6:", "nothing", "volume"]);
-    says(&busy.refused(&service("    secrets: [key]\n")), &["compose.yaml:6:", "key", "secret"]);
-    let no_file = service("    secrets: [key]\nsecrets:\n  key:\n    file: ./key.txt\n");
-    says(&busy.refused(&no_file), &["key.txt"]);
-    says(&busy.refused(&service("    env_file: ./missing.env\n")), &["compose.yaml:6:", "missing.env"]);
-    let image = "services:\n  app:\n    image: berth-test/none:1\n";
-    says(&busy.refused(image), &["berth-test/none:1"]);
+    says(&busy.refused("services:\n  app:\n    image: berth-test/none:1\n"), &["berth-test/none:1"]);
 }
 
 #[test]
@@ -117,29 +81,12 @@ fn a_port_that_is_taken_is_named_before_anything_starts() {
 }
 
 #[test]
-fn addresses_and_subnets_that_cannot_be_are_named() {
+fn a_port_of_another_container_is_told_as_such() {
     let busy = Busy::new();
-    let network = |address: &str, subnet: &str| {
-        service(&format!(
-            "    networks: {{n: {{ipv4_address: {address}}}}}\nnetworks:\n  n:\n    ipam: {{config: [{{subnet: {subnet}}}]}}\n"
-        ))
-    };
-    says(&busy.refused(&network("10.77.9.9", "10.77.1.0/24")), &["10.77.9.9", "10.77.1.0/24"]);
-    let ip = |words: &str| {
-        let mut ip = busy.host.command("ip");
-        e2e::Outcome::of(ip.args(words.split_whitespace())).ok();
-    };
-    ip("link add seventy type veth peer name seventy-peer");
-    ip("addr add 10.70.0.1/24 dev seventy");
-    ip("link set seventy up");
-    says(&busy.refused(&network("10.70.0.9", "10.70.0.0/24")), &["10.70.0.0/24", "seventy"]);
-    ip("link del seventy");
-    busy.host.ok("network create --subnet 10.78.0.0/24 shared");
-    busy.host.ok("run -d --init --name holder --network shared --ip 10.78.0.9 tiny sleep 1000");
-    let taken = service(
-        "    networks: {n: {ipv4_address: 10.78.0.9}}\nnetworks:\n  n: {external: true, name: shared}\n",
-    );
-    says(&busy.refused(&taken), &["10.78.0.9"]);
+    busy.host.ok("run -d --init --name holder -p 8098:80 tiny sleep 1000");
+    let error = busy.host.fails(125, "run --rm -p 8098:80 tiny true");
+    says(&error, &["8098/tcp", "another container"]);
+    busy.untouched();
 }
 
 #[test]

@@ -51,7 +51,14 @@ pub enum ReserveError {
 }
 
 fn by(holder: &Option<PortHolder>) -> String {
-    holder.as_ref().map(|holder| format!(" by {} (pid {})", holder.name, holder.pid)).unwrap_or_default()
+    match holder {
+        None => String::new(),
+        // The engine holds the ports of its containers.
+        Some(holder) if holder.pid == std::process::id() => {
+            " by another container: `berth ps` shows which".to_owned()
+        }
+        Some(holder) => format!(" by {} (pid {})", holder.name, holder.pid),
+    }
 }
 
 fn shown(address: &Option<IpAddr>) -> String {
