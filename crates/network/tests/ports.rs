@@ -5,6 +5,8 @@
 mod lab;
 
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command};
 
 use lab::{HOST, Lab, World, on, tcp, udp};
 use network::{PortRequest, PortReservation, Protocol, ProxyTarget, PublishedPort};
@@ -25,13 +27,30 @@ fn world() -> World {
     world
 }
 
+/// Another process that holds two sockets of the world until it is dropped.
+struct Holder(Child);
+
+impl Holder {
+    fn of(tcp: TcpListener, udp: UdpSocket) -> Self {
+        let (tcp, udp) = (OwnedFd::from(tcp), OwnedFd::from(udp));
+        Self(Command::new("sleep").arg("300").stdin(tcp).stdout(udp).spawn().unwrap())
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 #[test]
 fn a_taken_port_is_named_with_its_holder() {
     let world = world();
-    let taken =
+    let (tcp, udp) =
         world.run(|| (TcpListener::bind("127.0.0.1:8080").unwrap(), UdpSocket::bind("[::]:5300").unwrap()));
-    let (me, name) = (std::process::id(), std::fs::read_to_string("/proc/self/comm").unwrap());
-    let by = format!("by {} (pid {me})", name.trim());
+    let holder = Holder::of(tcp, udp);
+    let by = format!("by sleep (pid {})", holder.0.id());
     let error = |ip, port, protocol| reserve(&world, &[request(ip, port, port, protocol)]).unwrap_err();
     assert_eq!(error(None, 8080, Protocol::Tcp), format!("port *:8080/tcp is already taken {by}"));
     assert_eq!(
@@ -41,8 +60,21 @@ fn a_taken_port_is_named_with_its_holder() {
     assert_eq!(error(None, 5300, Protocol::Udp), format!("port *:5300/udp is already taken {by}"));
     assert!(reserve(&world, &[request(Some("127.0.0.2"), 8080, 8080, Protocol::Tcp)]).is_ok());
     assert!(reserve(&world, &[request(None, 8080, 8080, Protocol::Udp)]).is_ok());
-    drop(taken);
+    drop(holder);
     assert!(reserve(&world, &[request(None, 8080, 8080, Protocol::Tcp)]).is_ok());
+}
+
+#[test]
+fn a_port_of_another_container_is_called_so() {
+    let world = world();
+    let wanted = [request(None, 8080, 8080, Protocol::Tcp)];
+    let held = reserve(&world, &wanted).unwrap();
+    assert_eq!(
+        reserve(&world, &wanted).unwrap_err(),
+        "port *:8080/tcp is already taken by another container: `berth ps` shows which"
+    );
+    drop(held);
+    assert!(reserve(&world, &wanted).is_ok());
 }
 
 #[test]
