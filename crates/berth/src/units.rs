@@ -53,32 +53,8 @@ pub(crate) fn nano_cpus(text: &str) -> Result<i64, UnitError> {
 
 /// A span of time as Go writes it: `1h30m`, `10s`, `500ms`; `0` is none.
 pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
-    let wrong = || UnitError::Duration(text.to_owned());
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let (mut total, mut rest) = (0.0_f64, text);
-    while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
-        let number: f64 = rest[..number_end].parse().map_err(|_| wrong())?;
-        let tail = &rest[number_end..];
-        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        total += number
-            * match &tail[..unit_end] {
-                "h" => 3600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 1e-3,
-                "us" | "µs" => 1e-6,
-                "ns" => 1e-9,
-                _ => return Err(wrong()),
-            };
-        rest = &tail[unit_end..];
-    }
-    if text.is_empty() {
-        return Err(wrong());
-    }
-    Duration::try_from_secs_f64(total).map_err(|_| wrong())
+    let span = compose::parse_duration(text).ok_or_else(|| UnitError::Duration(text.to_owned()))?;
+    Ok(Duration::from_nanos(span))
 }
 
 /// As [`duration`], in the nanoseconds of the API.

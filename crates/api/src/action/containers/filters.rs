@@ -156,28 +156,9 @@ fn unix_time(text: &str) -> Option<OffsetDateTime> {
     Some(OffsetDateTime::from_unix_timestamp(seconds).ok()? + Duration::nanoseconds(nanoseconds))
 }
 
-/// `1h30m`, `10s`, `500ms`
+/// `1h30m`, `10s`, `500ms`; at most some 292 years.
 fn go_duration(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..number_end].parse().ok()?;
-        let tail = &rest[number_end..];
-        let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-        let seconds = match &tail[..unit_end] {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        total += Duration::seconds_f64(number * seconds);
-        rest = &tail[unit_end..];
-    }
-    (!text.is_empty()).then_some(total)
+    compose::parse_duration(text).and_then(|span| i64::try_from(span).ok()).map(Duration::nanoseconds)
 }
 
 #[cfg(test)]
@@ -189,6 +170,7 @@ mod tests {
         assert_eq!(unix_time("1700000000.5").unwrap().unix_timestamp_nanos(), 1_700_000_000_500_000_000);
         assert_eq!(moment("2023-11-14T22:13:20Z").unwrap().unix_timestamp(), 1_700_000_000);
         assert_eq!(go_duration("1h30m"), Some(Duration::minutes(90)));
+        assert_eq!(moment("99999999999999h"), None);
         assert_eq!(go_duration("500ms"), Some(Duration::milliseconds(500)));
         assert!(moment("yesterday").is_none());
     }
