@@ -15,6 +15,7 @@ mod host;
 pub mod images;
 mod netns;
 mod pty;
+mod recorder;
 mod run;
 mod wait;
 
@@ -23,6 +24,7 @@ pub use docker::client;
 pub use host::Host;
 pub use netns::Netns;
 pub use pty::Pty;
+pub use recorder::{Recorded, Recorder};
 pub use run::Outcome;
 pub use wait::{eventually, eventually_within};
 

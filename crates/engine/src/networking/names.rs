@@ -57,7 +57,12 @@ impl Engine {
             else {
                 continue;
             };
-            own.extend(run.endpoints.iter().flat_map(addresses).map(|address| (alias.to_owned(), address)));
+            for address in run.endpoints.iter().flat_map(addresses) {
+                let name = (alias.to_owned(), address);
+                if !own.contains(&name) {
+                    own.push(name);
+                }
+            }
         }
         own
     }

@@ -5,7 +5,8 @@ use std::{env, fs};
 
 use crate::failure::Failure;
 
-/// The variables of files, and after them those of flags.
+/// The variables of files, and after them those of flags. A flag's name without any value is sent as it is: it takes
+/// the image's variable of that name away.
 ///
 /// # Errors
 /// A file that cannot be read, or a variable without a name.
@@ -15,7 +16,7 @@ pub(crate) fn environment(files: &[PathBuf], variables: &[String]) -> Result<Vec
         all.extend(self::variables(file)?);
     }
     for variable in variables {
-        all.extend(with_own_value(variable)?);
+        all.push(with_own_value(variable)?.unwrap_or_else(|| variable.clone()));
     }
     Ok(all)
 }
@@ -65,6 +66,8 @@ mod tests {
         let path = dir.path().join("env");
         fs::write(&path, "# note\nA=1\n\n  B=\"x y\"\nNO_SUCH_VARIABLE_HERE\n").unwrap();
         assert_eq!(variables(&path).unwrap(), ["A=1", "B=\"x y\""]);
+        let all = environment(std::slice::from_ref(&path), &["NO_SUCH_VARIABLE_HERE".to_owned()]).unwrap();
+        assert_eq!(all, ["A=1", "B=\"x y\"", "NO_SUCH_VARIABLE_HERE"]);
         fs::write(&path, "bad name=1\n").unwrap();
         assert!(variables(&path).unwrap_err().message().contains("\"bad name\""));
     }

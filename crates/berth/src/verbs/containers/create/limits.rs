@@ -101,7 +101,10 @@ impl LimitFlags {
         for (key, texts, bytes) in rates {
             set_all(host, key, texts.iter().map(|text| rate(text, bytes)).collect::<Result<_, _>>()?);
         }
-        set_all(host, "Ulimits", self.ulimit.iter().map(|text| ulimit(text)).collect::<Result<_, _>>()?);
+        let mut ulimits: Vec<Value> =
+            self.ulimit.iter().map(|text| ulimit(text)).collect::<Result<_, _>>()?;
+        ulimits.sort_by(|a, b| a["Name"].as_str().cmp(&b["Name"].as_str()));
+        set_all(host, "Ulimits", ulimits);
         set_all(host, "Devices", self.device.iter().map(|text| device(text)).collect::<Result<_, _>>()?);
         host.list("DeviceCgroupRules", &self.device_cgroup_rule);
         host.flag("OomKillDisable", self.oom_kill_disable);

@@ -67,6 +67,7 @@ impl NetworkFlags {
         let hosts: Vec<String> =
             self.add_host.iter().map(|text| extra_host(text)).collect::<Result<_, _>>()?;
         host.list("ExtraHosts", &hosts);
+        host.list("Links", &self.link);
         host.list("Dns", &self.dns);
         host.list("DnsSearch", &self.dns_search);
         host.list("DnsOptions", &self.dns_option);
@@ -79,6 +80,7 @@ impl NetworkFlags {
             if at == 0 {
                 request.host.set("NetworkMode", name.as_str());
                 self.add_to(&mut endpoint)?;
+                endpoint.list("Links", &self.link);
             }
             if at > 0 || !endpoint.0.is_empty() {
                 request.endpoints.set(&name, Value::Object(endpoint.0));
@@ -104,7 +106,6 @@ impl NetworkFlags {
         both(self.ip.is_some() || self.ip6.is_some(), "IPAMConfig")?;
         both(self.mac_address.is_some(), "MacAddress")?;
         endpoint.list("Aliases", &self.network_alias);
-        endpoint.list("Links", &self.link);
         endpoint.option("MacAddress", self.mac_address.clone());
         endpoint.object("IPAMConfig", addresses(self.ip.as_deref(), self.ip6.as_deref()));
         Ok(())

@@ -1,5 +1,7 @@
 //! Privileges and namespaces.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::{Request, pairs};
@@ -50,8 +52,8 @@ impl SecurityFlags {
             self.security_opt.iter().map(|text| option(text)).collect::<Result<_, _>>()?;
         let host = &mut request.host;
         host.flag("Privileged", self.privileged);
-        host.list("CapAdd", &self.cap_add);
-        host.list("CapDrop", &self.cap_drop);
+        host.list("CapAdd", &capabilities(&self.cap_add));
+        host.list("CapDrop", &capabilities(&self.cap_drop));
         host.list("SecurityOpt", &options);
         host.list("GroupAdd", &self.group_add);
         host.option("PidMode", self.pid.clone());
@@ -75,4 +77,27 @@ fn option(text: &str) -> Result<String, Failure> {
     let profile: serde_json::Value = serde_json::from_str(&content)
         .map_err(|e| Failure::new(format!("the seccomp profile {path} is not JSON: {e}")))?;
     Ok(format!("seccomp={profile}"))
+}
+
+/// Capabilities by their full names, each once and in order; `ALL` says all of them.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let full = |name: &String| match name.to_ascii_uppercase() {
+        all if all == "ALL" => all,
+        full if full.starts_with("CAP_") => full,
+        short => format!("CAP_{short}"),
+    };
+    let names: BTreeSet<String> = names.iter().map(full).collect();
+    if names.contains("ALL") { vec!["ALL".to_owned()] } else { names.into_iter().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_have_one_name_each() {
+        let named = |text: &str| capabilities(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(named("sys_time CAP_NET_ADMIN net_admin"), ["CAP_NET_ADMIN", "CAP_SYS_TIME"]);
+        assert_eq!(named("chown all"), ["ALL"]);
+    }
 }

@@ -133,7 +133,7 @@ fn limits_and_security() {
             "Memory": 64 << 20, "MemorySwap": -1, "NanoCpus": 1_500_000_000, "PidsLimit": -1,
             "Ulimits": [{"Name": "nofile", "Soft": 10, "Hard": 20}],
             "Devices": [{"PathOnHost": "/dev/fuse", "PathInContainer": "/dev/fuse", "CgroupPermissions": "rw"}],
-            "Privileged": true, "CapAdd": ["NET_ADMIN"], "SecurityOpt": ["no-new-privileges"], "PidMode": "host",
+            "Privileged": true, "CapAdd": ["CAP_NET_ADMIN"], "SecurityOpt": ["no-new-privileges"], "PidMode": "host",
             "Sysctls": {"a.b": "1"},
         })
     );
