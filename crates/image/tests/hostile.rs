@@ -162,7 +162,7 @@ fn bombs_end_at_the_limit() {
     let options = ImportOptions { limits, ..ImportOptions::default() };
     let bomb = gzip(&[Tar::new().file("a", "").done(), zeros].concat());
     let limit = |error| match error {
-        ImportError::Extract(ExtractError::Limit { limit, unit }) => (limit, unit),
+        ImportError::Extract(ExtractError::Limit { limit, unit, .. }) => (limit, unit),
         other => panic!("{other}"),
     };
     assert_eq!(limit(place.import_with(&bomb, &options).unwrap_err()), (1 << 20, "bytes"));

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use image::ExtractError;
+
 use crate::glob::GlobError;
 use crate::tree::WalkError;
 
@@ -95,18 +97,16 @@ pub enum TransferError {
         /// In the source.
         path: PathBuf,
     },
-    /// An archive's entry that must not or cannot be unpacked.
-    #[error("archive {}: entry {entry:?}: {reason}", archive.display())]
-    ArchiveEntry {
+    /// An archive with something that must not or cannot be unpacked.
+    #[error("cannot unpack the archive {}", archive.display())]
+    Unpack {
         /// The archive, in the source.
         archive: PathBuf,
-        /// The entry's name.
-        entry: String,
-        /// What is wrong with it.
-        reason: &'static str,
+        /// What is wrong, with the entry's name.
+        source: ExtractError,
     },
-    /// An archive that cannot be read or unpacked.
-    #[error("cannot unpack the archive {}", archive.display())]
+    /// An archive that cannot be read.
+    #[error("cannot read the archive {}", archive.display())]
     Archive {
         /// The archive, in the source.
         archive: PathBuf,

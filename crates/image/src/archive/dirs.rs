@@ -1,8 +1,8 @@
 //! The directories an extraction is in, held open so that members beside each other cost no look-up.
 //!
 //! Every level is a real directory opened from its parent without following links, so nothing on the stack can lead out
-//! of the root. Names that go through a link take the slow way, by [`Root`]. In a layer every directory keeps the
-//! modification time it had when it was entered, which the stack puts back when it leaves.
+//! of the root. Names that go through a link take the slow way, by [`Root`]. Where times are
+//! kept (always in a layer), a directory has the modification time it had when it was entered put back when it is left.
 
 use std::ffi::OsStr;
 use std::io;
@@ -44,6 +44,8 @@ struct Level {
 pub(crate) struct Dirs<'a> {
     root: &'a Root,
     flavour: Flavour,
+    /// Directories get back the time they had when they were entered.
+    keep_times: bool,
     /// Always holds the root itself at its start.
     levels: Vec<Level>,
     /// A directory that is not on the stack: too deep, or reached through a link.
@@ -51,10 +53,16 @@ pub(crate) struct Dirs<'a> {
 }
 
 impl<'a> Dirs<'a> {
-    pub(crate) fn new(root: &'a Root, flavour: Flavour) -> io::Result<Self> {
+    pub(crate) fn new(root: &'a Root, flavour: Flavour, keep_times: bool) -> io::Result<Self> {
         let fd = openat(root.fd(), ".", OPEN, Mode::empty())?;
-        let mtime = (flavour == Flavour::Layer).then(Time::default);
-        Ok(Self { root, flavour, levels: vec![Level { name: Vec::new(), fd, mtime }], aside: None })
+        let mtime = keep_times.then(Time::default);
+        Ok(Self {
+            root,
+            flavour,
+            keep_times,
+            levels: vec![Level { name: Vec::new(), fd, mtime }],
+            aside: None,
+        })
     }
 
     /// The directory of the given components, made where it is missing; the caller is about to change it.
@@ -115,7 +123,7 @@ impl<'a> Dirs<'a> {
             Err(errno) => return Err(errno),
         };
         let mtime = if made { Some(Time::default()) } else { self.kept_mtime(fd.as_fd())? };
-        Ok(Level { name: name.to_vec(), fd, mtime: mtime.filter(|_| self.flavour == Flavour::Layer) })
+        Ok(Level { name: name.to_vec(), fd, mtime: mtime.filter(|_| self.keep_times) })
     }
 
     fn make(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
@@ -138,7 +146,7 @@ impl<'a> Dirs<'a> {
     }
 
     fn kept_mtime(&self, fd: BorrowedFd<'_>) -> Result<Option<Time>, Errno> {
-        if self.flavour == Flavour::Plain {
+        if !self.keep_times {
             return Ok(None);
         }
         let stat = fstat(fd)?;

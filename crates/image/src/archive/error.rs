@@ -37,18 +37,28 @@ pub enum ExtractError {
     #[error("cannot read the tar stream")]
     Read(#[from] io::Error),
     /// More than the caller allows.
-    #[error("the tar stream is larger than allowed: more than {limit} {unit}")]
+    #[error("the tar stream is larger than allowed: more than {limit} {unit}, reached at entry {entry:?}")]
     Limit {
         /// The bound.
         limit: u64,
         /// `bytes` or `entries`.
         unit: &'static str,
+        /// Name of the entry that was read when it was reached.
+        entry: String,
     },
 }
 
 impl ExtractError {
     pub(crate) fn refuse(entry: &Entry, reason: impl Into<String>) -> Self {
         Self::Entry { entry: entry.name(), reason: reason.into() }
+    }
+
+    /// Names the entry at which a limit was reached.
+    pub(crate) fn at(mut self, last: &Entry) -> Self {
+        if let Self::Limit { entry, .. } = &mut self {
+            *entry = last.name();
+        }
+        self
     }
 
     pub(crate) fn unpack(entry: &Entry, source: impl Into<io::Error>) -> Self {
@@ -84,7 +94,7 @@ pub enum PackError {
 /// Bounds on what a tar stream may unpack to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the uncompressed stream.
+    /// Bytes of the uncompressed stream, and of the holes of its sparse files.
     pub bytes: u64,
     /// Number of entries.
     pub entries: u64,

@@ -33,6 +33,9 @@ pub struct ExtractOptions {
     pub owner: Option<(u32, u32)>,
     /// Refuse to put a directory in the place of another kind of file, or the other way round.
     pub keep_kind: bool,
+    /// What is unpacked will be part of a layer: a directory keeps its time when something is put into it later, one that
+    /// the archive does not name gets the epoch, and a device that is overlayfs' whiteout is refused.
+    pub for_layer: bool,
 }
 
 /// What was unpacked.
@@ -68,7 +71,7 @@ pub(crate) fn extract_layer(
     chunks: &mut Chunks,
     limits: Limits,
 ) -> Result<(Extracted, u64), ExtractError> {
-    let options = ExtractOptions { limits, ..ExtractOptions::default() };
+    let options = ExtractOptions { limits, for_layer: true, ..ExtractOptions::default() };
     let mut reader = Reader::new(chunks, limits);
     let extracted = Extractor::run(root, Path::new("."), &mut reader, Flavour::Layer, &options)?;
     Ok((extracted, reader.offset()))
@@ -102,11 +105,13 @@ impl<'a> Extractor<'a> {
         let base = root.real_path(at).map_err(|error| ExtractError::unpack(&start, error.source))?;
         let base = base.as_os_str().as_encoded_bytes();
         let base = components(base).map_err(|reason| ExtractError::refuse(&start, reason))?;
-        let dirs = Dirs::new(root, flavour).map_err(|error| ExtractError::unpack(&start, error))?;
+        let keep_times = options.for_layer;
+        let dirs =
+            Dirs::new(root, flavour, keep_times).map_err(|error| ExtractError::unpack(&start, error))?;
         let mut extractor = Self { root, dirs, flavour, options, done: Extracted::default() };
         let mut entry = Entry::default();
-        while reader.next(&mut entry)? {
-            extractor.member(&base, &entry, reader)?;
+        while reader.next(&mut entry).map_err(|error| error.at(&entry))? {
+            extractor.member(&base, &entry, reader).map_err(|error| error.at(&entry))?;
         }
         extractor.dirs.finish().map_err(|error| ExtractError::unpack(&start, error))?;
         Ok(extractor.done)
@@ -220,7 +225,7 @@ impl<'a> Extractor<'a> {
     /// Links, devices and pipes: what is made by name and has no data.
     fn special(&mut self, parent: &[&[u8]], name: &[u8], entry: &Entry) -> Result<(), ExtractError> {
         let failed = |source: Errno| ExtractError::unpack(entry, source);
-        if self.flavour == Flavour::Layer && node::is_whiteout_device(entry) {
+        if self.options.for_layer && node::is_whiteout_device(entry) {
             return Err(ExtractError::refuse(entry, "a device 0:0 is overlayfs' whiteout, not a file"));
         }
         let owner = self.owner(entry);

@@ -14,6 +14,9 @@ use super::sparse::{self, MAX_SEGMENTS, MapPlace, Segment};
 /// Most digits of a number in a sparse map.
 const MAX_DIGITS: usize = 20;
 
+/// Most bytes after the end of an archive; writers pad to some ten KiB.
+const MAX_TRAILER: u64 = 64 << 20;
+
 /// What gets a member's data: pieces and their offsets in the file.
 type DataSink<'a> = dyn FnMut(u64, &[u8]) -> Result<(), ExtractError> + 'a;
 
@@ -22,6 +25,8 @@ pub(crate) struct Reader<R> {
     limits: Limits,
     /// Bytes taken so far.
     offset: u64,
+    /// Bytes that sparse members are larger than what is stored of them.
+    holes: u64,
     entries: u64,
     /// Bytes of the current member's data not taken yet.
     left: u64,
@@ -36,7 +41,7 @@ pub(crate) struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     pub(crate) fn new(input: R, limits: Limits) -> Self {
         let global = Overrides::default();
-        Self { input, limits, offset: 0, entries: 0, left: 0, padding: 0, segments: None, global }
+        Self { input, limits, offset: 0, holes: 0, entries: 0, left: 0, padding: 0, segments: None, global }
     }
 
     /// Bytes taken from the stream.
@@ -121,14 +126,14 @@ impl<R: BufRead> Reader<R> {
         overrides: &mut Overrides,
         entry: &mut Entry,
     ) -> Result<(), ExtractError> {
-        self.entries += 1;
-        if self.entries > self.limits.entries {
-            return Err(ExtractError::Limit { limit: self.limits.entries, unit: "entries" });
-        }
         header
             .read_into(entry)
             .map_err(|field| self.malformed(format!("the {field} of {:?} is not a number", entry.name())))?;
         overrides.apply(entry);
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(limit(self.limits.entries, "entries"));
+        }
         entry.kind = self.kind(header, entry)?;
         let has_data = entry.kind == Kind::File;
         let size = overrides.size.map_or_else(|| self.size_of(header), Ok)?;
@@ -167,6 +172,8 @@ impl<R: BufRead> Reader<R> {
             }
         };
         sparse::check(&segments, size, self.left).map_err(refused)?;
+        self.holes = self.holes.saturating_add(size - self.left);
+        self.within_bytes()?;
         entry.size = size;
         self.segments = Some(segments);
         Ok(())
@@ -298,7 +305,12 @@ impl<R: BufRead> Reader<R> {
 
     /// Reads on to the end, so that whoever hashes the stream has seen all of it.
     fn drain(&mut self) -> Result<(), ExtractError> {
-        while self.take(usize::MAX, &mut |_| Ok(()))? > 0 {}
+        let end = self.offset;
+        while self.take(usize::MAX, &mut |_| Ok(()))? > 0 {
+            if self.offset - end > MAX_TRAILER {
+                return Err(self.malformed(format!("more than {} MiB after its end", MAX_TRAILER >> 20)));
+            }
+        }
         Ok(())
     }
 
@@ -319,10 +331,16 @@ impl<R: BufRead> Reader<R> {
         sink(&buffer[..taken])?;
         self.input.consume(taken);
         self.offset += taken as u64;
-        if self.offset > self.limits.bytes {
-            return Err(ExtractError::Limit { limit: self.limits.bytes, unit: "bytes" });
-        }
+        self.within_bytes()?;
         Ok(taken)
+    }
+
+    /// Holes count: whoever reads the file reads them.
+    fn within_bytes(&self) -> Result<(), ExtractError> {
+        match self.offset.saturating_add(self.holes) > self.limits.bytes {
+            true => Err(limit(self.limits.bytes, "bytes")),
+            false => Ok(()),
+        }
     }
 
     fn malformed(&self, reason: impl Into<String>) -> ExtractError {
@@ -353,6 +371,11 @@ impl<R: BufRead> Read for MemberData<'_, R> {
             Err(other) => Err(io::Error::new(ErrorKind::InvalidData, other)),
         }
     }
+}
+
+/// The entry is filled in by whoever knows it.
+fn limit(limit: u64, unit: &'static str) -> ExtractError {
+    ExtractError::Limit { limit, unit, entry: String::new() }
 }
 
 /// `size` rounded up to whole blocks.

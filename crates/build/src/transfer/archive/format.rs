@@ -24,7 +24,7 @@ impl Compression {
     }
 
     /// Inflates a stream.
-    pub(crate) fn reader<'a>(self, from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    pub(crate) fn reader<'a>(self, from: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
         let from = BufReader::with_capacity(64 << 10, from);
         Ok(match self {
             Self::None => Box::new(from),
