@@ -39,6 +39,7 @@ mod tree;
 
 pub use builder::{ChangeError, apply_changes, build};
 pub use cache::Cache;
+pub use context::Ignore;
 pub use error::{BuildError, Excerpt, StepError};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};
 pub use remote::{FetchError, FetchRequest, Fetched, Offline, Remote};

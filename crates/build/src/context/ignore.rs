@@ -6,7 +6,7 @@ use crate::glob::{Glob, GlobError};
 
 /// The patterns of one file.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ignore {
+pub struct Ignore {
     patterns: Vec<Pattern>,
 }
 
@@ -23,7 +23,10 @@ pub(crate) struct Matched(Vec<bool>);
 
 impl Ignore {
     /// Parses the text of a `.dockerignore` file.
-    pub(crate) fn parse(text: &str) -> Result<Self, GlobError> {
+    ///
+    /// # Errors
+    /// [`GlobError`] for the first pattern that does not parse.
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().filter(|line| !line.starts_with('#')).map(str::trim);
         Self::new(lines.filter(|line| !line.is_empty()))
@@ -50,12 +53,12 @@ impl Ignore {
     }
 
     /// Whether something beneath the excluded directory `path` may be taken back by a `!` pattern.
-    pub(crate) fn may_include_beneath(&self, path: &str) -> bool {
+    pub fn may_include_beneath(&self, path: &str) -> bool {
         self.patterns.iter().any(|pattern| pattern.includes && pattern.glob.may_match_beneath(path))
     }
 
-    /// Matches a path without knowing about the directories above: each is checked.
-    pub(crate) fn excludes(&self, path: &str) -> bool {
+    /// Whether a path (relative to the context, `a/b`) or a directory above it is excluded and not taken back.
+    pub fn excludes(&self, path: &str) -> bool {
         let mut above = Matched::default();
         for (at, _) in path.match_indices('/') {
             above = self.check(&path[..at], &above).1;

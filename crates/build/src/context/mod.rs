@@ -2,7 +2,8 @@
 
 mod ignore;
 
-pub(crate) use ignore::{Ignore, Matched, clean};
+pub use ignore::Ignore;
+pub(crate) use ignore::{Matched, clean};
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
