@@ -42,6 +42,7 @@ pub use cache::Cache;
 pub use context::Ignore;
 pub use error::{BuildError, Excerpt, StepError};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};
+pub use fetch::{RemoteContext, SourceError, fetch_context, is_remote};
 pub use remote::{FetchError, FetchRequest, Fetched, Offline, Remote};
 pub use request::{
     BuildRequest, CacheExport, CacheLocation, Cancel, DockerfileSource, NamedContext, Output, OutputKind,

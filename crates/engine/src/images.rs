@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// Layers that stay whatever happens to images: those below containers, and those of the build cache.
-    fn needed_layers(&self) -> HashSet<LayerId> {
+    pub(crate) fn needed_layers(&self) -> HashSet<LayerId> {
         let used: HashSet<String> = {
             let state = self.state();
             state.containers.values().map(|container| container.record.image_id.clone()).collect()

@@ -3,15 +3,17 @@
 mod classic;
 mod output;
 
-use super::Action;
+use super::{Action, containers::Filters};
 use crate::{
+    convert,
     error::BadRequest,
     input::Input,
     reply::{self, Reply},
     routes::{Table, routes},
 };
 use ::build::BuildRequest;
-use engine::{Engine, EngineError};
+use bollard_stubs::models::BuildPruneResponse;
+use engine::{Engine, EngineError, op::CachePruneFilter};
 use hyper::body::Incoming;
 
 /// What can be asked of the builder.
@@ -27,13 +29,25 @@ pub(crate) enum BuildAction {
         quiet: bool,
         /// What was asked for and is not done, as sentences.
         warnings: Vec<String>,
-        /// The context as a tar archive.
-        body: Incoming,
+        /// The context.
+        context: Context,
     },
+    /// Forgets steps that are remembered.
+    Prune(CachePruneFilter),
+}
+
+/// Where a classic build's context is.
+#[derive(Debug)]
+pub(crate) enum Context {
+    /// It is sent, as a tar archive.
+    Sent(Incoming),
+    /// At an address.
+    At(String),
 }
 
 pub(crate) const ROUTES: Table = routes! {
     POST "/build" Stream "Build from a context that is sent (the classic builder's call)" => classic::parse;
+    POST "/build/prune" None "Forget remembered steps" => prune;
     POST "/berth/build" Document "Build from a directory of the host" => local;
 };
 
@@ -46,11 +60,32 @@ fn local(input: Input) -> Result<Action, BadRequest> {
     Ok(Action::Build(Box::new(BuildAction::Local(request))))
 }
 
+fn prune(input: Input) -> Result<Action, BadRequest> {
+    let query = &input.query;
+    let mut filters = Filters::of(query)?;
+    let until = filters.moment("until")?;
+    let filter = CachePruneFilter {
+        all: query.flag("all"),
+        until: filters.moment("unused-for")?.or(until),
+        ids: filters.take("id"),
+        keep_bytes: query.number("reserved-space")?.or(query.number("keep-storage")?).unwrap_or_default(),
+    };
+    filters.finish()?;
+    Ok(Action::Build(Box::new(BuildAction::Prune(filter))))
+}
+
 pub(crate) async fn execute(engine: &Engine, action: BuildAction) -> Result<Reply, EngineError> {
     match action {
         BuildAction::Local(request) => Ok(reply::json_lines(engine.build(request).await?)),
-        BuildAction::Classic { request, quiet, warnings, body } => {
-            classic::execute(engine, request, quiet, warnings, body).await
+        BuildAction::Classic { request, quiet, warnings, context } => {
+            classic::execute(engine, request, quiet, warnings, context).await
+        }
+        BuildAction::Prune(filter) => {
+            let removal = engine.prune_build_cache(&filter).await?;
+            Ok(reply::json(&BuildPruneResponse {
+                caches_deleted: Some(removal.removed),
+                space_reclaimed: Some(convert::signed(removal.reclaimed)),
+            }))
         }
     }
 }

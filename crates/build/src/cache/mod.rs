@@ -8,8 +8,8 @@ mod shared_image;
 
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use image::{Digest, LayerId, Store};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,17 @@ pub(crate) struct Record {
     pub(crate) layer: Option<LayerId>,
     /// When it was made (RFC 3339).
     pub(crate) created: String,
+}
+
+/// A step that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it depended on, as a hash in hexadecimal digits.
+    pub key: String,
+    /// Its layer; none if it changed nothing.
+    pub layer: Option<LayerId>,
+    /// When a build used it last.
+    pub used: SystemTime,
 }
 
 /// A handle to a store's cache.
@@ -78,21 +89,35 @@ impl Cache {
         Ok(records.filter_map(|record| record.layer).collect())
     }
 
-    /// Forgets what was not used for `unused`; gives how many steps that were. Their layers stay until the store is
-    /// pruned.
+    /// The steps that are remembered. Those of damaged records have no layer.
     ///
     /// # Errors
-    /// When the cache's directory cannot be read, or a file in it cannot be removed.
-    pub fn prune(&self, unused: Duration) -> io::Result<usize> {
-        let mut removed = 0;
-        for path in self.files()? {
-            let age = std::fs::metadata(&path)?.modified()?.elapsed().unwrap_or_default();
-            if age >= unused {
-                std::fs::remove_file(path)?;
-                removed += 1;
-            }
+    /// When the cache's directory cannot be read.
+    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+        let entry = |path: PathBuf| {
+            let used = std::fs::metadata(&path)?.modified()?;
+            let record: Option<Record> = serde_json::from_slice(&std::fs::read(&path)?).ok();
+            let name = |part: &Path| part.file_name()?.to_str().map(str::to_owned);
+            let shard = path.parent().and_then(name).unwrap_or_default();
+            let key = shard + &name(&path).unwrap_or_default();
+            Ok(Entry { key, layer: record.and_then(|record| record.layer), used })
+        };
+        let entries = self.files()?.into_iter().map(entry);
+        // One that a build replaces or another prune removes meanwhile is not there.
+        let there = |entry: &io::Result<Entry>| !matches!(entry, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        entries.filter(there).collect()
+    }
+
+    /// Forgets a step. Its layer stays until the store is pruned.
+    ///
+    /// # Errors
+    /// When its record cannot be removed.
+    pub fn forget(&self, entry: &Entry) -> io::Result<()> {
+        let (shard, rest) = entry.key.split_at_checked(2).unwrap_or_default();
+        match std::fs::remove_file(self.directory.join(shard).join(rest)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
         }
-        Ok(removed)
     }
 
     fn files(&self) -> io::Result<Vec<PathBuf>> {
@@ -142,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn old_records_are_pruned() {
+    fn steps_are_listed_and_forgotten() {
         let (_dir, cache) = cache();
-        for name in [b"a", b"b"] {
-            cache.put(&Digest::of(name), &Record { layer: None, created: "now".into() }).unwrap();
-        }
-        let old = std::fs::File::open(cache.path(&Digest::of(b"a"))).unwrap();
-        old.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
-        assert_eq!(cache.prune(Duration::from_secs(60)).unwrap(), 1);
-        assert!(cache.get(&Digest::of(b"a")).is_none() && cache.get(&Digest::of(b"b")).is_some());
+        let (key, layer) = (Digest::of(b"key"), LayerId::from(Digest::of(b"layer")));
+        cache.put(&key, &Record { layer: Some(layer), created: "now".into() }).unwrap();
+        let entries = cache.entries().unwrap();
+        assert_eq!((entries[0].key.as_str(), entries[0].layer), (key.hex().as_str(), Some(layer)));
+        cache.forget(&entries[0]).unwrap();
+        cache.forget(&entries[0]).unwrap();
+        assert!(cache.entries().unwrap().is_empty() && cache.get(&key).is_none());
     }
 }

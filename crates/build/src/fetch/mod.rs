@@ -1,11 +1,13 @@
-//! What `ADD` takes from other hosts: files by HTTP, and repositories by git.
+//! What comes from other hosts, files by HTTP and repositories by git: sources of `ADD`, and whole build contexts.
 
 mod address;
+mod context;
 mod date;
 mod git;
 mod http;
 
 pub(crate) use address::{Address, GitAddress, parse, shown};
+pub use context::{RemoteContext, fetch_context, is_remote};
 pub(crate) use git::{GitOptions, checkout};
 pub(crate) use http::{Download, download};
 

@@ -2,7 +2,9 @@
 
 mod agent;
 mod container;
+mod context;
 mod mounts;
+mod prune;
 mod remote;
 mod runner;
 mod upload;
@@ -14,7 +16,7 @@ use ::build::{BuildError, BuildEvent, BuildRequest, BuildResult};
 use remote::EngineRemote;
 use runner::EngineRunner;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 /// What a build tells while it goes on; the last one is the event `finished`, or `Failed`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,11 +55,7 @@ impl Engine {
         held: T,
     ) -> Result<Feed<BuildProgress>, EngineError> {
         let (sender, feed) = Feed::new(WAITING);
-        let (cancel, watched) = (request.cancel.clone(), sender.clone());
-        let watch = tokio::spawn(async move {
-            watched.closed().await;
-            cancel.cancel();
-        });
+        let watch = cancel_when_closed(&request, &sender);
         let (engine, runtime) = (self.clone(), tokio::runtime::Handle::current());
         tokio::task::spawn_blocking(move || {
             let done = engine.build_blocking(&request, &runtime, &sender);
@@ -88,4 +86,13 @@ impl Engine {
         }
         Ok(result)
     }
+}
+
+/// Cancels a build when nobody reads of it any more; to be aborted at its end.
+fn cancel_when_closed(request: &BuildRequest, sender: &mpsc::Sender<BuildProgress>) -> JoinHandle<()> {
+    let (cancel, watched) = (request.cancel.clone(), sender.clone());
+    tokio::spawn(async move {
+        watched.closed().await;
+        cancel.cancel();
+    })
 }

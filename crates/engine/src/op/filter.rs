@@ -137,6 +137,19 @@ impl PruneFilter {
     }
 }
 
+/// Which steps of the build cache are forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct CachePruneFilter {
+    /// Those of images too.
+    pub all: bool,
+    /// Only what was not used since.
+    pub until: Option<OffsetDateTime>,
+    /// Only these, by the beginnings of their ids; all when empty.
+    pub ids: Vec<String>,
+    /// As many bytes of layers are kept, the last used ones.
+    pub keep_bytes: u64,
+}
+
 /// Which events are told. Empty lists do not filter.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {

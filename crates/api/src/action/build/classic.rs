@@ -1,18 +1,18 @@
 //! `POST /build`: the context is the request's body, the progress is text for a terminal.
 
-use super::{BuildAction, output::Teller};
+use super::{BuildAction, Context, output::Teller};
 use crate::{
     action::Action,
-    error::BadRequest,
+    error::{BadRequest, chain},
     input::{Input, Query},
     intake,
     reply::{self, Reply},
 };
-use ::build::{BuildRequest, DockerfileSource, RunNetwork};
-use engine::{Engine, EngineError};
+use ::build::{BuildRequest, DockerfileSource, RunNetwork, is_remote};
+use engine::{BuildProgress, Engine, EngineError};
 use futures_util::StreamExt as _;
-use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+use std::path::{Component, Path};
 
 pub(super) fn parse(mut input: Input) -> Result<Action, BadRequest> {
     let query = &input.query;
@@ -31,8 +31,11 @@ pub(super) fn parse(mut input: Input) -> Result<Action, BadRequest> {
         ..BuildRequest::default()
     };
     let (quiet, warnings) = (query.flag("q"), ignored(query));
-    let body = input.take_stream()?;
-    Ok(Action::Build(Box::new(BuildAction::Classic { request, quiet, warnings, body })))
+    let context = match query.owned("remote") {
+        Some(address) => Context::At(address),
+        None => Context::Sent(input.take_stream()?),
+    };
+    Ok(Action::Build(Box::new(BuildAction::Classic { request, quiet, warnings, context })))
 }
 
 fn refuse(query: &Query) -> Result<(), BadRequest> {
@@ -42,11 +45,17 @@ fn refuse(query: &Query) -> Result<(), BadRequest> {
             "BuildKit builds need a session, which is not offered: build with DOCKER_BUILDKIT=0, or with `berth build`",
         ));
     }
-    if let Some(remote) = query.get("remote") {
-        return Err(BadRequest::field(
-            "remote",
-            format!("the context {remote:?} is not fetched: fetch it and send it, or use `berth build`"),
-        ));
+    if let Some(address) = query.get("remote") {
+        let remote = is_remote(address).map_err(|error| BadRequest::field("remote", chain(&error)))?;
+        if !remote {
+            let reason = format!("{address:?} is not an address of a repository, an archive or a Dockerfile");
+            return Err(BadRequest::field("remote", reason));
+        }
+    }
+    let dockerfile = Path::new(query.get("dockerfile").unwrap_or_default());
+    if !dockerfile.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        let reason = format!("{} is outside the build context", dockerfile.display());
+        return Err(BadRequest::field("dockerfile", reason));
     }
     if query.flag("squash") {
         return Err(BadRequest::field("squash", "layers are not squashed: use a multi-stage build"));
@@ -102,21 +111,34 @@ fn extra_hosts(query: &Query) -> Result<Vec<(String, String)>, BadRequest> {
         .collect()
 }
 
-/// Unpacks the context and builds. A client that goes away ends the build.
+/// Unpacks or fetches the context and builds. A client that goes away ends the build.
 pub(super) async fn execute(
     engine: &Engine,
     mut request: BuildRequest,
     quiet: bool,
     warnings: Vec<String>,
-    body: Incoming,
+    context: Context,
 ) -> Result<Reply, EngineError> {
-    let context = engine.upload_context(intake::stream(body)).await?;
-    request.context = context.path().to_owned();
-    let progress = engine.build_holding(request, context).await?;
     let mut teller = Teller::new(quiet);
-    let first = futures_util::stream::iter(teller.warnings(&warnings));
+    let mut first = teller.warnings(&warnings);
+    let progress = match context {
+        Context::Sent(body) => {
+            let context = engine.upload_context(intake::stream(body)).await?;
+            request.context = context.path().to_owned();
+            let mut progress = engine.build_holding(request, context).await?;
+            // What is wrong before the first step is the request.
+            if let Some(BuildProgress::Failed { error }) = progress.peek().await {
+                return Err(EngineError::bad_parameter(&error.message));
+            }
+            progress
+        }
+        Context::At(address) => {
+            first.extend(teller.line(format!("Downloading build context from remote url: {address}\n")));
+            engine.build_remote(request, address).await?
+        }
+    };
     let told = progress.flat_map(move |progress| futures_util::stream::iter(teller.tell(progress)));
-    Ok(reply::json_lines(first.chain(told)))
+    Ok(reply::json_lines(futures_util::stream::iter(first).chain(told)))
 }
 
 #[cfg(test)]
@@ -127,8 +149,11 @@ mod tests {
     fn what_is_not_offered_is_named() {
         let refused = |query: &str| refuse(&Query::parse(query)).unwrap_err().to_string();
         assert!(refused("version=2&session=x").contains("DOCKER_BUILDKIT=0"));
-        assert!(refused("remote=https%3A%2F%2Fx%2Fy.git").contains("https://x/y.git"));
-        assert!(refuse(&Query::parse("version=1&remote=&q=1")).is_ok());
+        assert!(refused("remote=nonsense").contains("\"nonsense\" is not an address"));
+        assert!(refused("dockerfile=..%2Fx").contains("../x is outside the build context"));
+        assert!(refused("dockerfile=%2Fx").contains("outside the build context"));
+        assert!(refuse(&Query::parse("version=1&remote=&q=1&dockerfile=.%2Fa%2Fb")).is_ok());
+        assert!(refuse(&Query::parse("remote=https%3A%2F%2Fx%2Fy.git")).is_ok());
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Teller {
         told
     }
 
-    fn line(&self, text: String) -> Vec<Value> {
+    /// A line of text, unless only the id is told.
+    pub(super) fn line(&self, text: String) -> Vec<Value> {
         if self.quiet { Vec::new() } else { vec![json!({"stream": text})] }
     }
 }

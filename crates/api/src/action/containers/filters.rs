@@ -47,6 +47,11 @@ impl Filters {
         Ok(values.last().copied())
     }
 
+    /// A time, or a duration back from now.
+    pub(crate) fn moment(&mut self, key: &'static str) -> Result<Option<OffsetDateTime>, BadRequest> {
+        self.one(key).map(|text| moment(&text).ok_or_else(|| unusable(key, &text))).transpose()
+    }
+
     /// Label filters.
     pub(crate) fn labels(&mut self, key: &str) -> Vec<LabelFilter> {
         self.take(key).iter().map(|label| LabelFilter::parse(label)).collect()
@@ -117,10 +122,8 @@ fn health_status(word: &str) -> Option<HealthStatus> {
 /// What a prune takes.
 pub(crate) fn prune(query: &Query) -> Result<PruneFilter, BadRequest> {
     let mut filters = Filters::of(query)?;
-    let until =
-        filters.one("until").map(|text| moment(&text).ok_or_else(|| unusable("until", &text))).transpose()?;
     let filter = PruneFilter {
-        until,
+        until: filters.moment("until")?,
         labels: filters.labels("label"),
         without_labels: filters.labels("label!"),
         // Images: `dangling=false` takes all unused ones. Volumes: `all=true` takes named ones too.
