@@ -6,6 +6,7 @@ use crate::{
     snapshot::Status,
 };
 use container::{cgroup::CgroupError, client::ClientError, protocol::FailureKind};
+use registry::RegistryError;
 use std::{io, path::PathBuf};
 
 /// Kinds of failures, which decide the status a client sees.
@@ -21,6 +22,8 @@ pub enum ErrorKind {
     NotModified,
     /// It is not allowed.
     Forbidden,
+    /// Name and password are not taken.
+    Unauthorized,
     /// It cannot be done now.
     Unavailable,
     /// Berth does not do it.
@@ -130,6 +133,15 @@ pub enum EngineError {
     /// It is not allowed.
     #[error("{0}")]
     Forbidden(String),
+    /// A registry takes neither this name and password nor nobody's.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// An image that is to be pulled is not there, or not for this user.
+    #[error(transparent)]
+    Pull(Box<RegistryError>),
+    /// A registry does not do what it was asked for.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
     /// Berth does not do it.
     #[error("{0}")]
     NotImplemented(String),
@@ -215,6 +227,10 @@ impl EngineError {
         Self::Store(Box::new(source))
     }
 
+    pub(crate) fn registry(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
+
     pub(crate) fn network<E>(action: impl Into<String>) -> impl FnOnce(E) -> Self
     where
         E: std::error::Error + Send + Sync + 'static,
@@ -251,6 +267,16 @@ impl EngineError {
                 FailureKind::Other => ErrorKind::Internal,
             },
             Self::Forbidden(_) | Self::PlanNetwork(_) => ErrorKind::Forbidden,
+            Self::Unauthorized(_) => ErrorKind::Unauthorized,
+            Self::Pull(error) => match **error {
+                RegistryError::NotFound { .. } | RegistryError::Denied { .. } => ErrorKind::NotFound,
+                _ => ErrorKind::Internal,
+            },
+            Self::Registry(error) => match **error {
+                RegistryError::NotFound { .. } => ErrorKind::NotFound,
+                RegistryError::Denied { .. } => ErrorKind::Unauthorized,
+                _ => ErrorKind::Internal,
+            },
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
             Self::Stopping => ErrorKind::Unavailable,
             Self::Port(_)

@@ -2,19 +2,23 @@
 
 use super::Action;
 use crate::{
+    convert,
     error::BadRequest,
     input::{Input, Query},
     intake,
     reply::{self, Reply},
     routes::{Table, routes},
 };
-use bollard_stubs::models::ContainerConfig;
 use engine::{
     Engine, EngineError,
-    op::{CommitRequest, ImportRequest, PullRequest, PushRequest, RegistryAuth, TransferProgress},
+    op::{
+        CommitRequest, DistributionRequest, ImportRequest, PullRequest, PushRequest, RegistryAuth,
+        TransferProgress,
+    },
 };
 use futures_util::StreamExt as _;
 use hyper::{HeaderMap, StatusCode, body::Incoming};
+use image::ContainerConfig;
 use serde_json::json;
 
 /// What can be asked about moving images.
@@ -23,10 +27,12 @@ pub(crate) enum TransferAction {
     Pull(PullRequest),
     Push(PushRequest),
     Import { request: ImportRequest, body: Incoming },
+    ImportFrom { request: ImportRequest, address: String },
     Load { quiet: bool, body: Incoming },
     Save { names: Vec<String> },
-    Commit(CommitRequest),
+    Commit(Box<CommitRequest>),
     Login(RegistryAuth),
+    Distribution(DistributionRequest),
     Verify { repair: bool },
     Slim { name: String },
 }
@@ -49,6 +55,10 @@ pub(crate) const ROUTES: Table = routes! {
     GET "/berth/images/{name...}/slim" None "What an image's bytes are" => |input| {
         Ok(Action::Transfer(TransferAction::Slim { name: input.param(0) }))
     };
+    GET "/distribution/{name...}/json" None "What a name stands for at its registry" => |input| {
+        let auth = auth(&input.headers)?;
+        Ok(Action::Transfer(TransferAction::Distribution(DistributionRequest { reference: input.param(0), auth })))
+    };
     POST "/auth" Document "Try credentials at a registry" => |input| Ok(Action::Transfer(TransferAction::Login(input.json()?)));
 };
 
@@ -56,28 +66,36 @@ fn create(mut input: Input) -> Result<Action, BadRequest> {
     let query = &input.query;
     if let Some(image) = query.get("fromImage") {
         let request = PullRequest {
+            all_tags: query.get("tag").is_none() && is_repository(image),
             reference: with_tag(image, query.get("tag")),
             platform: query.owned("platform"),
             auth: auth(&input.headers)?,
         };
         return Ok(Action::Transfer(TransferAction::Pull(request)));
     }
-    match query.get("fromSrc") {
-        Some("-") => {}
-        Some(source) => {
-            let reason = format!("{source:?} is not fetched: fetch it, and send it with fromSrc=-");
-            return Err(BadRequest::field("fromSrc", reason));
-        }
-        None => return Err(BadRequest::field("fromImage", "or fromSrc must be given")),
-    }
+    let Some(source) = query.owned("fromSrc") else {
+        return Err(BadRequest::field("fromImage", "or fromSrc must be given"));
+    };
     let request = ImportRequest {
         reference: query.get("repo").map(|name| with_tag(name, query.get("tag"))),
         message: query.owned("message"),
         changes: changes(query),
         platform: query.owned("platform"),
     };
-    let body = input.take_stream()?;
-    Ok(Action::Transfer(TransferAction::Import { request, body }))
+    if source == "-" {
+        let body = input.take_stream()?;
+        return Ok(Action::Transfer(TransferAction::Import { request, body }));
+    }
+    let address = match source.split_once("://") {
+        Some(("http" | "https", _)) => source,
+        Some((scheme, _)) => {
+            let reason =
+                format!("{scheme} addresses are not fetched: use http or https, or send it with fromSrc=-");
+            return Err(BadRequest::field("fromSrc", reason));
+        }
+        None => format!("http://{source}"),
+    };
+    Ok(Action::Transfer(TransferAction::ImportFrom { request, address }))
 }
 
 fn load(mut input: Input) -> Result<Action, BadRequest> {
@@ -86,8 +104,12 @@ fn load(mut input: Input) -> Result<Action, BadRequest> {
 }
 
 fn push(input: Input) -> Result<Action, BadRequest> {
-    let reference = with_tag(&input.param(0), input.query.get("tag"));
-    Ok(Action::Transfer(TransferAction::Push(PushRequest { reference, auth: auth(&input.headers)? })))
+    let (name, tag) = (input.param(0), input.query.get("tag"));
+    Ok(Action::Transfer(TransferAction::Push(PushRequest {
+        all_tags: tag.is_none() && is_repository(&name),
+        reference: with_tag(&name, tag),
+        auth: auth(&input.headers)?,
+    })))
 }
 
 fn commit(input: Input) -> Result<Action, BadRequest> {
@@ -95,16 +117,15 @@ fn commit(input: Input) -> Result<Action, BadRequest> {
     let container = query.owned("container");
     let container = container.ok_or_else(|| BadRequest::field("container", "must be given"))?;
     let config: Option<ContainerConfig> = input.json_or_default()?;
-    let mut committed = config.as_ref().map(instructions).unwrap_or_default();
-    committed.extend(changes(query));
-    Ok(Action::Transfer(TransferAction::Commit(CommitRequest {
+    Ok(Action::Transfer(TransferAction::Commit(Box::new(CommitRequest {
         container,
         reference: query.get("repo").map(|name| with_tag(name, query.get("tag"))),
         comment: query.owned("comment"),
         author: query.owned("author"),
-        changes: committed,
+        config: config.unwrap_or_default(),
+        changes: changes(query),
         pause: query.flag_or("pause", true),
-    })))
+    }))))
 }
 
 /// Instructions, one a parameter or one a line.
@@ -113,34 +134,9 @@ fn changes(query: &Query) -> Vec<String> {
     lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// The configuration that a commit is given, as instructions.
-fn instructions(config: &ContainerConfig) -> Vec<String> {
-    let quoted = |text: &str| json!(text).to_string();
-    let pair = |name: &str, value: &str| format!("{name}={}", quoted(value));
-    let list = |word: &str, values: &Option<Vec<String>>| {
-        values.iter().map(|values| format!("{word} {}", json!(values))).collect::<Vec<_>>()
-    };
-    let plain = |word: &str, value: &Option<String>| {
-        value
-            .iter()
-            .filter(|value| !value.is_empty())
-            .map(|value| format!("{word} {value}"))
-            .collect::<Vec<_>>()
-    };
-    let variables = config.env.iter().flatten().filter_map(|variable| variable.split_once('='));
-    let labels = config.labels.iter().flatten();
-    [
-        plain("USER", &config.user),
-        plain("WORKDIR", &config.working_dir),
-        plain("STOPSIGNAL", &config.stop_signal),
-        list("ENTRYPOINT", &config.entrypoint),
-        list("CMD", &config.cmd),
-        variables.map(|(name, value)| format!("ENV {}", pair(name, value))).collect(),
-        labels.map(|(name, value)| format!("LABEL {}", pair(&quoted(name), value))).collect(),
-        config.exposed_ports.iter().flatten().map(|port| format!("EXPOSE {port}")).collect(),
-        config.volumes.iter().flatten().map(|path| format!("VOLUME {}", json!([path]))).collect(),
-    ]
-    .concat()
+/// Whether a name has neither tag nor digest: it then stands for all that the repository has.
+fn is_repository(name: &str) -> bool {
+    !name.contains('@') && !name.rsplit('/').next().unwrap_or_default().contains(':')
 }
 
 /// A name with the tag or digest that stands beside it.
@@ -171,6 +167,9 @@ pub(crate) async fn execute(engine: &Engine, action: TransferAction) -> Result<R
             let told = TransferProgress { status: Some(id), ..TransferProgress::default() };
             Ok(reply::json_lines(futures_util::stream::iter([told])))
         }
+        TransferAction::ImportFrom { request, address } => {
+            Ok(reply::json_lines(engine.image_import_from(request, address).await?))
+        }
         TransferAction::Load { quiet, body } => {
             let feed = engine.image_load(intake::stream(body)).await?;
             let told = move |message: &TransferProgress| !quiet || message.status.is_none();
@@ -180,11 +179,14 @@ pub(crate) async fn execute(engine: &Engine, action: TransferAction) -> Result<R
             Ok(reply::stream("application/x-tar", engine.image_save(names).await?))
         }
         TransferAction::Commit(request) => {
-            let id = engine.image_commit(request).await?;
+            let id = engine.image_commit(*request).await?;
             Ok(reply::json_with(StatusCode::CREATED, &json!({ "Id": id })))
         }
         TransferAction::Verify { repair } => Ok(reply::json(&engine.store_verify(repair).await?)),
         TransferAction::Slim { name } => Ok(reply::json(&engine.image_slim(&name).await?)),
+        TransferAction::Distribution(request) => {
+            Ok(reply::json(&convert::image::distribution(&engine.distribution(&request).await?)))
+        }
         TransferAction::Login(auth) => {
             engine.registry_login(&auth).await?;
             Ok(reply::json(&json!({ "Status": "Login Succeeded", "IdentityToken": "" })))
@@ -204,13 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn a_commits_configuration_becomes_instructions() {
-        let config: ContainerConfig = serde_json::from_value(json!({
-            "Cmd": ["a", "b c"], "Env": ["K=v w"], "Labels": {"l": "m"}, "ExposedPorts": {"80/tcp": {}}, "User": ""
-        }))
-        .unwrap();
-        let expected = ["CMD [\"a\",\"b c\"]", "ENV K=\"v w\"", "LABEL \"l\"=\"m\"", "EXPOSE 80/tcp"];
-        assert_eq!(instructions(&config), expected);
+    fn a_name_without_a_tag_is_a_repository() {
+        assert!(is_repository("localhost:5000/team/app") && is_repository("app"));
+        assert!(!is_repository("localhost:5000/app:1") && !is_repository("app@sha256:0"));
     }
 
     #[test]

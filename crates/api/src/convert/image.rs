@@ -2,9 +2,11 @@
 
 use super::{map, signed};
 use bollard_stubs::models::{
-    DriverData, HealthConfig, ImageConfig, ImageInspect, ImageInspectMetadata, ImageInspectRootFs,
-    ImageSummary,
+    DistributionInspect, DriverData, HealthConfig, ImageConfig, ImageInspect, ImageInspectMetadata,
+    ImageInspectRootFs, ImageSummary, OciDescriptor, OciPlatform,
 };
+use engine::op::Description;
+use image::manifest::Platform;
 use image::{ContainerConfig, Healthcheck, Image};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -32,7 +34,7 @@ pub(crate) fn inspect(image: &Image, lower_dirs: &[std::path::PathBuf]) -> Image
         id: Some(image.id.to_string()),
         repo_tags: Some(image.references.iter().map(|reference| reference.familiar()).collect()),
         repo_digests: Some(image.repo_digests.iter().map(|name| name.familiar()).collect()),
-        comment: Some(String::new()),
+        comment: Some(config.history.last().and_then(|last| last.comment.clone()).unwrap_or_default()),
         created,
         author: Some(config.author.clone().unwrap_or_default()),
         config: Some(image_config(&config.config)),
@@ -50,6 +52,25 @@ pub(crate) fn inspect(image: &Image, lower_dirs: &[std::path::PathBuf]) -> Image
         }),
         metadata: Some(ImageInspectMetadata::default()),
         ..ImageInspect::default()
+    }
+}
+
+/// What a name stands for at its registry.
+pub(crate) fn distribution(found: &Description) -> DistributionInspect {
+    let platform = |one: &Platform| OciPlatform {
+        architecture: Some(one.architecture.clone()),
+        os: Some(one.os.clone()),
+        variant: one.variant.clone(),
+        ..OciPlatform::default()
+    };
+    DistributionInspect {
+        descriptor: OciDescriptor {
+            media_type: Some(found.media_type.clone()),
+            digest: Some(found.digest.to_string()),
+            size: Some(signed(found.size)),
+            ..OciDescriptor::default()
+        },
+        platforms: found.platforms.iter().map(platform).collect(),
     }
 }
 

@@ -66,11 +66,6 @@ pub(crate) const ALL: &[Refusal] = &[
         unavailable: false,
     },
     Refusal {
-        patterns: &["/distribution/{name...}/json"],
-        message: "a registry's descriptors are not passed on: pull the image and inspect it, or ask the registry itself",
-        unavailable: false,
-    },
-    Refusal {
         patterns: &["/images/search"],
         message: "registries are not searched: look the image up on its registry's own pages, then pull it by name",
         unavailable: false,

@@ -12,6 +12,7 @@ mod network;
 mod transfer;
 mod volume;
 
+pub use ::registry::client::Description;
 pub use archive::{ArchiveStream, ByteSource, Change, ChangeKind, PathStat, PutOptions};
 pub use attach::{AttachOptions, Attachment, Connected, StreamEnd};
 pub use auth::RegistryAuth;
@@ -20,12 +21,14 @@ pub use container::{
 };
 pub use exec::{ExecSpec, ExecStart};
 pub use filter::{
-    ContainerFilter, EventFilter, ImageFilter, LabelFilter, NetworkFilter, PruneFilter, VolumeFilter,
+    CachePruneFilter, ContainerFilter, EventFilter, ImageFilter, LabelFilter, NetworkFilter, PruneFilter,
+    VolumeFilter,
 };
 pub use image::{BootstrapProgress, BootstrapRequest, ImageRemoval, Problem};
 pub use logs::{LogLine, LogQuery, OutputStream};
 pub use network::{IpamPool, NetworkDriver, NetworkRequest};
 pub use transfer::{
-    CommitRequest, ImportRequest, ProgressDetail, PullRequest, PushRequest, StoreFinding, TransferProgress,
+    CommitRequest, DistributionRequest, ImportRequest, ProgressDetail, PullRequest, PushRequest,
+    StoreFinding, TransferProgress,
 };
 pub use volume::VolumeRequest;

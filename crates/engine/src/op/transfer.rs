@@ -1,3 +1,4 @@
+use image::ContainerConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -102,7 +103,9 @@ pub struct CommitRequest {
     pub comment: Option<String>,
     /// Who made it.
     pub author: Option<String>,
-    /// Dockerfile instructions for its configuration.
+    /// What goes before the container's own configuration.
+    pub config: ContainerConfig,
+    /// Dockerfile instructions for its configuration, after that.
     pub changes: Vec<String>,
     /// Whether the container is frozen meanwhile.
     pub pause: bool,
@@ -113,6 +116,8 @@ pub struct CommitRequest {
 pub struct PullRequest {
     /// Its name; without a tag `latest`.
     pub reference: String,
+    /// Every tag of the repository, whichever the name has.
+    pub all_tags: bool,
     /// `os/architecture` in place of this host's.
     pub platform: Option<String>,
     /// Who pulls; without it the configuration of the engine's own user counts.
@@ -124,7 +129,18 @@ pub struct PullRequest {
 pub struct PushRequest {
     /// Its name with a tag.
     pub reference: String,
+    /// Every tag of the repository that there is, whichever the name has.
+    pub all_tags: bool,
     /// Who pushes; without it the configuration of the engine's own user counts.
+    pub auth: Option<RegistryAuth>,
+}
+
+/// What a name stands for at its registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DistributionRequest {
+    /// The name; without a tag `latest`.
+    pub reference: String,
+    /// Who asks; without it the configuration of the engine's own user counts.
     pub auth: Option<RegistryAuth>,
 }
 

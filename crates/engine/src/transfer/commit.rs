@@ -2,7 +2,7 @@
 
 use super::{change_failed, now, reference};
 use crate::{Engine, error::EngineError, id::ContainerId, op::CommitRequest, records::ContainerRecord};
-use image::{Empty, HistoryEntry, ImageConfig, Reference};
+use image::{ContainerConfig, Empty, HistoryEntry, ImageConfig, Reference};
 use std::sync::Arc;
 
 impl Engine {
@@ -74,8 +74,37 @@ fn config(
     own.labels.clone_from(&process.labels);
     own.exposed_ports.extend(process.exposed.iter().map(|port| (port.to_string(), Empty {})));
     own.volumes.extend(process.volumes.iter().map(|path| (path.display().to_string(), Empty {})));
+    overlay(own, &request.config);
     build::apply_changes(own, &request.changes).map_err(|error| change_failed(&error))?;
     Ok(config)
+}
+
+/// What was given goes before what the container has. A given entry point goes without the container's command.
+fn overlay(own: &mut ContainerConfig, given: &ContainerConfig) {
+    let some = |words: &Option<Vec<String>>| words.clone().filter(|words| !words.is_empty());
+    let text = |own: &mut String, given: &String| {
+        if !given.is_empty() {
+            own.clone_from(given);
+        }
+    };
+    match (some(&given.entrypoint), some(&given.cmd)) {
+        (Some(entrypoint), cmd) => (own.entrypoint, own.cmd) = (Some(entrypoint), cmd),
+        (None, Some(cmd)) => own.cmd = Some(cmd),
+        (None, None) => {}
+    }
+    text(&mut own.user, &given.user);
+    text(&mut own.working_dir, &given.working_dir);
+    own.stop_signal =
+        given.stop_signal.clone().filter(|signal| !signal.is_empty()).or(own.stop_signal.take());
+    own.healthcheck = given.healthcheck.clone().or(own.healthcheck.take());
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+    let names: Vec<String> = given.env.iter().map(|variable| name(variable)).collect();
+    own.env.retain(|variable| !names.contains(&name(variable)));
+    own.env.splice(..0, given.env.iter().cloned());
+    own.labels.extend(given.labels.clone());
+    own.exposed_ports.extend(given.exposed_ports.clone());
+    own.volumes.extend(given.volumes.clone());
+    own.on_build.extend(given.on_build.iter().cloned());
 }
 
 fn history(record: &ContainerRecord, request: &CommitRequest, empty_layer: bool) -> HistoryEntry {
@@ -87,5 +116,40 @@ fn history(record: &ContainerRecord, request: &CommitRequest, empty_layer: bool)
         author: request.author.clone().filter(|author| !author.is_empty()),
         comment: request.comment.clone().filter(|comment| !comment.is_empty()),
         empty_layer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Option<Vec<String>> {
+        Some(words.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_is_given_goes_before_the_containers() {
+        let mut own = ContainerConfig {
+            env: vec!["A=own".into(), "B=own".into()],
+            cmd: words(&["own"]),
+            user: "own".into(),
+            ..ContainerConfig::default()
+        };
+        let given = ContainerConfig {
+            env: vec!["C=$given".into(), "A=given".into()],
+            entrypoint: words(&["given"]),
+            ..ContainerConfig::default()
+        };
+        overlay(&mut own, &given);
+        assert_eq!(own.env, ["C=$given", "A=given", "B=own"]);
+        assert_eq!((own.entrypoint, own.cmd, own.user.as_str()), (words(&["given"]), None, "own"));
+    }
+
+    #[test]
+    fn nothing_given_changes_nothing() {
+        let mut own = ContainerConfig { cmd: words(&["own"]), ..ContainerConfig::default() };
+        let before = own.clone();
+        overlay(&mut own, &ContainerConfig::default());
+        assert_eq!(own, before);
     }
 }

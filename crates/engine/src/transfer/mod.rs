@@ -3,7 +3,10 @@
 mod commit;
 mod import;
 mod load;
+mod message;
 mod network;
+mod pull;
+mod push;
 mod repair;
 mod save;
 

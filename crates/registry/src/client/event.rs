@@ -37,6 +37,8 @@ pub enum TransferEvent {
         /// Host and port.
         host: String,
     },
+    /// The image that is pulled is there; its layers follow.
+    Found,
     /// A mirror failed; the next place is asked.
     MirrorFailed {
         /// Host and port.

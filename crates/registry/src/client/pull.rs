@@ -128,6 +128,7 @@ impl Transfer {
             Session::new(endpoint, reference.path(), "pull", options.credentials.clone(), options.limits)?;
         let what = reference.familiar();
         let top = session.manifest(&tag_or_digest(reference), reference.digest(), &what).await?;
+        tell(TransferEvent::Found);
         let wanted = options.platform.clone().unwrap_or_else(Platform::host);
         let digest = top.digest;
         let (manifest, content) = choose(&session, top, &wanted, &what).await?;

@@ -207,7 +207,8 @@ impl Session {
         }
     }
 
-    async fn document(
+    /// An answer's body, within the limit for documents.
+    pub(crate) async fn document(
         &self,
         response: &mut Response<Incoming>,
         what: &str,

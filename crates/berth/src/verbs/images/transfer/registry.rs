@@ -52,10 +52,17 @@ pub(crate) async fn pull(
     quiet: bool,
 ) -> Result<(), Failure> {
     let auth = credentials::of_image(name)?;
-    let pairs = [("fromImage", name), ("platform", platform.unwrap_or_default())];
+    let tag = implied_tag(name);
+    let pairs = [("fromImage", name), ("tag", tag), ("platform", platform.unwrap_or_default())];
     let path = query("/images/create", &pairs);
     let lines = context.engine.lines_as(Call::post(&path), auth.as_ref()).await?;
     Progress::new(quiet).follow(lines, &mut |_| Ok(())).await
+}
+
+/// The tag that a name without tag and digest means: to the engine such a name means all that a repository has.
+fn implied_tag(name: &str) -> &'static str {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    if last.contains(['@', ':']) { "" } else { "latest" }
 }
 
 /// Send an image to a registry.
@@ -72,7 +79,7 @@ pub(crate) struct Push {
 impl Run for Push {
     async fn run(self, context: &Context) -> Outcome {
         let auth = credentials::of_image(&self.name)?;
-        let path = format!("/images/{}/push", quote(&self.name));
+        let path = query(&format!("/images/{}/push", quote(&self.name)), &[("tag", implied_tag(&self.name))]);
         let lines = context.engine.lines_as(Call::post(&path), auth.as_ref()).await?;
         let mut digest = String::new();
         let mut keep = |message: &serde_json::Value| {
@@ -86,5 +93,16 @@ impl Run for Push {
             output::line(&digest)?;
         }
         Ok(Exit::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_alone_means_the_latest() {
+        assert_eq!((implied_tag("app"), implied_tag("localhost:5000/team/app")), ("latest", "latest"));
+        assert_eq!((implied_tag("app:1"), implied_tag("h/app@sha256:0")), ("", ""));
     }
 }
