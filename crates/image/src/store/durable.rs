@@ -1,6 +1,6 @@
 //! Layers and the disk: writing thousands of files through to it would take longer than making them, so a layer is used
-//! at once and written through in the background. Until that is done its record names the boot it was made in; after
-//! another boot such a layer is checked against its digest before it is used.
+//! at once and written through in the background, with the blob it came as. Until that is done its record names the boot
+//! it was made in; after another boot such a layer and its blob are checked against their digests before it is used.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

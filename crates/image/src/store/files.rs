@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, IFlags, flock, ioctl_getflags, ioctl_setflags};
 use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +37,17 @@ pub(crate) fn create_dirs(path: &Path) -> Result<(), StoreError> {
 pub(crate) fn create_dir(path: &Path, mode: u32) -> Result<(), StoreError> {
     let made = fs::DirBuilder::new().mode(mode).create(path);
     made.map_err(|source| StoreError::io("make directory", path, source))
+}
+
+/// Tells ext4 that the directories in this one have nothing to do with each other, as `chattr +T` does: it then puts each
+/// into another block group. Without it, and without a journal, a tree made after a large one was removed is made a
+/// hundred times slower: for each file ext4 passes over every inode of the group that was freed in the last minutes.
+pub(crate) fn spread(dir: &Path) {
+    let Ok(dir) = File::open(dir) else { return };
+    if let Ok(flags) = ioctl_getflags(&dir) {
+        // Other file systems know no such flag, and place what they hold in their own way.
+        let _ = ioctl_setflags(&dir, flags | IFlags::TOPDIR);
+    }
 }
 
 /// Makes a new file; one of that name is replaced.

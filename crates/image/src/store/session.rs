@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::StoreError;
-use super::files::{create_dir, create_file, lock, try_lock};
+use super::files::{create_dir, create_file, lock, spread, try_lock};
 use crate::archive::remove_tree;
 use crate::{Digest, LayerId};
 
@@ -52,13 +52,16 @@ impl Session {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = tmp.join(format!("{}-{number}-{now:x}", std::process::id()));
         create_dir(&dir, 0o700)?;
+        spread(&dir);
         let (owner_path, leases_path) = (dir.join(OWNER), dir.join(LEASES));
         let owner = create_file(&owner_path)?;
         lock(&owner, &owner_path)?;
         let opened = OpenOptions::new().append(true).create(true).open(&leases_path);
         let file = opened.map_err(|source| StoreError::io("create", &leases_path, source))?;
         let leases = Mutex::new(Leases { file, counts: HashMap::new() });
-        Ok(Self { dir, _owner: owner, next: AtomicU64::new(0), leases })
+        // Names are not used again by the next session: ext4 chooses a directory's place by its name.
+        let first = now as u64 >> 20;
+        Ok(Self { dir, _owner: owner, next: AtomicU64::new(first), leases })
     }
 
     /// A path in the session that nothing else uses.
