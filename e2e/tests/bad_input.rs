@@ -1,7 +1,7 @@
 //! Mistakes in what a user writes: each is told clearly, and what runs keeps running.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
-use e2e::{Host, images};
+use e2e::{Host, Outcome, images};
 use std::path::Path;
 
 /// A host on which a project runs that no mistake may touch.
@@ -102,6 +102,42 @@ fn a_command_that_cannot_run_is_named() {
     };
     says(&bad("no-such-program"), &["app", "no-such-program"]);
     says(&bad("/etc/passwd"), &["app", "/etc/passwd", "ermission"]);
+}
+
+#[test]
+fn messages_say_once_who_speaks() {
+    let host = Host::new();
+    images::tiny(&host);
+    host.ok("run -d --name web tiny sleep 1000");
+    assert_eq!(
+        host.fails(127, "exec web nothing").trim(),
+        "berth: cannot execute a command in the container web: exec: \"nothing\": executable file not found in $PATH"
+    );
+    let dir = host.project("wrong", "services:\n  a:\n    image: tiny\n    imagee: tiny\n");
+    let error = host.compose(&dir, "ps").fails(1);
+    assert!(error.starts_with("berth: unknown key `imagee`"), "{error}");
+    host.ok("rm -f web");
+}
+
+#[test]
+fn a_context_that_is_gone_is_explained_and_another_can_be_chosen() {
+    let host = Host::new();
+    let home = host.dir("home");
+    let berth = |line: &str| {
+        let mut command = host.berth_command(line.split(' '));
+        command.env("HOME", &home).env_remove("XDG_CONFIG_HOME").env_remove("BERTH_RUN");
+        Outcome::of(&mut command)
+    };
+    berth("-H unix:///nowhere.sock context create lab").ok();
+    berth("context use lab").ok();
+    std::fs::remove_file(home.join(".config/berth/contexts/lab.json")).unwrap();
+    let error = berth("ps").fails(1);
+    assert!(error.contains("no such context: lab") && error.contains("berth context use default"), "{error}");
+    let listed = berth("context ls");
+    assert!(listed.stderr.contains("no such context: lab"), "{listed:?}");
+    assert!(listed.ok().contains("default"));
+    berth("context use default").ok();
+    assert_eq!(berth("context show").ok().trim(), "default");
 }
 
 #[test]

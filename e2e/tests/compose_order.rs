@@ -96,6 +96,25 @@ fn waiting_ends_when_all_are_healthy_or_fails() {
 }
 
 #[test]
+fn waiting_fails_for_what_ends_at_once_unless_it_has_done_its_work() {
+    let host = Host::new();
+    images::tiny(&host);
+    let file = |web: &str, job: &str| {
+        format!(
+            "services:\n  web:\n    image: tiny\n    command: [sh, -c, '{web}']\n  \
+             job:\n    image: tiny\n    command: [sh, -c, '{job}']\n"
+        )
+    };
+    let dir = host.project("short", &file("sleep 0.1; exit 3", "true"));
+    let error = host.compose(&dir, "up -d --wait").fails(1);
+    assert!(error.contains("short-web-1") && error.contains("has exited with 3"), "{error}");
+    let dir = host.project("short", &file("sleep 1000", "sleep 0.1; exit 0"));
+    host.compose(&dir, "up -d --wait").ok();
+    assert_eq!(host.inspect("short-web-1", "{{.State.Status}}"), "running");
+    host.compose(&dir, "down -t 0").ok();
+}
+
+#[test]
 fn restart_policies_do_as_they_say() {
     let host = Host::new();
     images::tiny(&host);

@@ -40,7 +40,7 @@ pub(crate) enum ContextError {
     #[error("the context {DEFAULT:?} is this machine's engine: it cannot be made, changed or removed")]
     Reserved,
     /// There is none of that name.
-    #[error("no such context: {0} (`berth --context default context ls` shows what there is)")]
+    #[error("no such context: {0}")]
     Missing(String),
     /// There is one of that name already.
     #[error("the context {0:?} exists already: remove it first")]

@@ -57,7 +57,6 @@ impl Failure {
     }
 
     /// The message without prefix and hint.
-    #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -32,11 +32,31 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// Why a container could not be started, with the exit code Docker's tools give for it.
+/// What could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starting {
+    /// A container.
+    Container,
+    /// A further command in a container that runs.
+    Command,
+}
+
+impl std::fmt::Display for Starting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Starting::Container => "start the container",
+            Starting::Command => "execute a command in the container",
+        })
+    }
+}
+
+/// Why a container or a command could not be started, with the exit code Docker's tools give for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot start the container {container}: {message}")]
+#[error("cannot {starting} {container}: {message}")]
 pub struct StartFailure {
-    /// Its name.
+    /// What was to be started.
+    pub starting: Starting,
+    /// The container's name.
     pub container: String,
     /// What sort of failure it is.
     pub kind: FailureKind,

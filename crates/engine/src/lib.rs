@@ -45,7 +45,7 @@ mod volumes;
 
 pub use building::{BuildProgress, UploadedContext};
 pub use engine::{Engine, EngineConfig, OpenError};
-pub use error::{EngineError, ErrorKind, StartFailure};
+pub use error::{EngineError, ErrorKind, StartFailure, Starting};
 pub use feed::Feed;
 pub use id::{ContainerId, EndpointId, ExecId, IdError, NetworkId};
 

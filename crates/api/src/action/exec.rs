@@ -158,7 +158,7 @@ async fn begin(
         Ok(None) => Ok(None),
         Ok(Some(attachment)) => Ok(attachment.connect().await),
         Err(error) => {
-            let text = format!("{}\r\n", crate::error::chain(&error));
+            let text = format!("berth: {}\r\n", crate::error::chain(&error));
             client.write_all(&framing.frame(StreamName::Stderr, text.as_bytes())).await?;
             Ok(None)
         }

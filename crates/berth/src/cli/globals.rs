@@ -26,6 +26,9 @@ pub(crate) struct Globals {
     pub(crate) host: Host,
     /// What said so.
     pub(crate) chosen: Chosen,
+    /// Why the engine that was chosen cannot be talked to: its context is gone or broken. `host` is this machine's own
+    /// then, for commands that need no engine.
+    pub(crate) unusable: Option<String>,
     /// Whether an engine may be started when nothing answers: only this machine's own is ours to start.
     pub(crate) start_engine: bool,
     /// Log filter for the engine: `error`, `warn`, `info`, `debug` or `trace`.
@@ -157,18 +160,19 @@ impl Globals {
     /// Settings from the parsed root command and the environment.
     ///
     /// # Errors
-    /// A host that cannot be connected to, or a context that is not there.
+    /// A host that cannot be connected to.
     pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Globals, Failure> {
         let root = setting(matches, "root", "BERTH_ROOT").unwrap_or_else(|| DEFAULT_ROOT.into());
         let run = setting(matches, "run", "BERTH_RUN").unwrap_or_else(|| DEFAULT_RUN.into());
         let (root, run) = (absolute(&root)?, absolute(&run)?);
         let own = Host::Unix(run.join("berth.sock"));
-        let (host, chosen) = match chosen(matches)? {
-            Choice::Host(host, chosen) => (host, chosen),
-            Choice::Context(name) if name == DEFAULT => (own.clone(), Chosen::Context(name)),
-            Choice::Context(name) => {
-                (Host::parse(&Contexts::of_user()?.get(&name)?.host)?, Chosen::Context(name))
-            }
+        let (host, chosen, unusable) = match chosen(matches)? {
+            Choice::Host(host, chosen) => (host, chosen, None),
+            Choice::Context(name) if name == DEFAULT => (own.clone(), Chosen::Context(name), None),
+            Choice::Context(name) => match context_host(&name) {
+                Ok(host) => (host, Chosen::Context(name), None),
+                Err(error) => (own.clone(), Chosen::Context(name), Some(error.message().to_owned())),
+            },
         };
         Ok(Globals {
             start_engine: host == own,
@@ -176,9 +180,25 @@ impl Globals {
             run,
             host,
             chosen,
+            unusable,
             log_level: matches.get_one::<String>("log-level").cloned(),
             project: ProjectFlags::from_matches(matches),
         })
+    }
+
+    /// Whether commands can talk to the engine that was chosen. None is taken in its place: what was meant for another
+    /// machine must not happen on this one.
+    ///
+    /// # Errors
+    /// The context is gone or broken.
+    pub(crate) fn usable(&self) -> Result<(), Failure> {
+        match &self.unusable {
+            None => Ok(()),
+            Some(reason) => Err(Failure::new(reason).with_hint(
+                "`berth context ls` shows what there is. After `berth context use default`, or with `--context default`, \
+                 commands go to the engine of this machine.",
+            )),
+        }
     }
 
     /// The socket of this machine's own engine.
@@ -191,6 +211,10 @@ impl Globals {
 enum Choice {
     Host(Host, Chosen),
     Context(String),
+}
+
+fn context_host(name: &str) -> Result<Host, Failure> {
+    Ok(Host::parse(&Contexts::of_user()?.get(name)?.host)?)
 }
 
 /// See [`Chosen`] for the order.

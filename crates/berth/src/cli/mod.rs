@@ -37,6 +37,7 @@ fn run() -> Outcome {
     if let Some(direct) = chosen.verb.direct {
         return direct(globals, chosen.matches);
     }
+    globals.usable()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

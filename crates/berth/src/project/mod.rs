@@ -47,11 +47,16 @@ pub(crate) fn load(
     changes_nothing: bool,
 ) -> Result<Project, Failure> {
     let options = options(globals, services, changes_nothing)?;
-    let loaded = load_files(&options).map_err(|e| Failure::new(e.to_string()))?;
+    let loaded = load_files(&options).map_err(|e| Failure::new(without_level(&e.to_string())))?;
     for warning in &loaded.warnings {
-        output::note(&warning.rendered);
+        output::note(&format!("berth: {}", warning.rendered));
     }
     Ok(loaded.project)
+}
+
+/// A report without the word `error`: the prefix of a failure says it already.
+fn without_level(report: &str) -> &str {
+    report.strip_prefix("error: ").unwrap_or(report)
 }
 
 /// The project that is meant: by its files, or only by `-p` when there are none.

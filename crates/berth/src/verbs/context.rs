@@ -107,6 +107,9 @@ impl Local for List {
         };
         let rows: Vec<Value> = all.iter().map(row).collect();
         LISTING.print(&rows, self.format.as_deref(), self.quiet)?;
+        if let Some(reason) = &globals.unusable {
+            output::warn(reason);
+        }
         if let Chosen::Variable(name) = globals.chosen
             && !self.quiet
         {

@@ -4,7 +4,7 @@ use super::{agent::AgentProxy, mounts};
 use crate::{
     Engine,
     containers::{fresh_dir, layers_below},
-    error::{EngineError, StartFailure},
+    error::{EngineError, StartFailure, Starting},
     files::{self, EtcContent},
     id::ContainerId,
     networking::Plugged,
@@ -138,9 +138,13 @@ impl<'a> StepContainer<'a> {
     fn failure(&self, error: ClientError) -> EngineError {
         let container = self.record.name.clone();
         match error {
-            ClientError::Refused(failure) => {
-                StartFailure { container, kind: failure.kind, message: failure.message }.into()
+            ClientError::Refused(failure) => StartFailure {
+                starting: Starting::Container,
+                container,
+                kind: failure.kind,
+                message: failure.message,
             }
+            .into(),
             source => EngineError::Shim { container, source },
         }
     }

@@ -3,7 +3,7 @@
 use super::run::{Failed, Run};
 use crate::{
     Engine,
-    error::{EngineError, StartFailure},
+    error::{EngineError, StartFailure, Starting},
     id::ContainerId,
     op::Exit,
     records::{ContainerRecord, Phase, RunRecord, StateRecord},
@@ -157,6 +157,11 @@ impl Live {
 /// The runtime's failure, with the container's name.
 pub(super) fn start_failure(record: &ContainerRecord, failure: container::protocol::Failure) -> Failed {
     let exit_code = i64::from(failure.kind.exit_code());
-    let error = StartFailure { container: record.name.clone(), kind: failure.kind, message: failure.message };
+    let error = StartFailure {
+        starting: Starting::Container,
+        container: record.name.clone(),
+        kind: failure.kind,
+        message: failure.message,
+    };
     Failed { error: EngineError::Start(error), exit_code }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Engine,
     containers::resolve_identity,
-    error::{EngineError, StartFailure},
+    error::{EngineError, StartFailure, Starting},
     id::ExecId,
     oci::{capabilities, config},
     op::{ExecSpec, ExecStart},
@@ -173,9 +173,13 @@ fn exec_failure(record: &ContainerRecord, error: ExecError) -> EngineError {
     let container = record.name.clone();
     match error {
         ExecError::Spawn(error) => EngineError::network("start the shim")(error),
-        ExecError::Client(ClientError::Refused(failure)) => {
-            StartFailure { container, kind: failure.kind, message: failure.message }.into()
+        ExecError::Client(ClientError::Refused(failure)) => StartFailure {
+            starting: Starting::Command,
+            container,
+            kind: failure.kind,
+            message: failure.message,
         }
+        .into(),
         ExecError::Client(source) => EngineError::Shim { container, source },
     }
 }

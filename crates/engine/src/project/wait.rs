@@ -16,6 +16,10 @@ use tokio::time::Instant;
 /// Events may be missed by a reader that is too slow; what is waited for is looked at again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// A container without a health check counts as ready when it has run for this long: one that cannot do its work has
+/// ended by then.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
+
 /// How a wait ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reached {
@@ -29,6 +33,8 @@ pub(super) enum Reached {
 enum Verdict {
     Reached(Reached),
     NotYet,
+    /// It will be as wanted after this time, if it goes on as it does.
+    Settling(Duration),
     Never(String),
 }
 
@@ -55,11 +61,12 @@ impl Engine {
             let (name, verdict) = self
                 .look(id, |container| (container.record.name.clone(), judge(container, until)))
                 .map_err(|_| "a container that is waited for was removed".to_owned())?;
-            match verdict {
+            let patience = match verdict {
                 Verdict::Reached(reached) => return Ok(reached),
                 Verdict::Never(reason) => return Err(reason),
-                Verdict::NotYet => {}
-            }
+                Verdict::NotYet => LOOK_AGAIN,
+                Verdict::Settling(rest) => rest,
+            };
             let timeout = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -68,7 +75,7 @@ impl Engine {
             };
             tokio::select! {
                 _ = events.next() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(patience) => {}
                 () = teller.cancelled() => return Err("nobody waits any more".to_owned()),
                 () = timeout => return Err(format!("the container `{name}` is not {until} in time")),
             }
@@ -96,7 +103,7 @@ fn judge(container: &Container, until: WaitFor) -> Verdict {
         (Phase::Running(_), WaitFor::Healthy) if !has_check => {
             Verdict::Never(format!("the container `{name}` has no health check that could be waited for"))
         }
-        (Phase::Running(_), WaitFor::Ready) if !has_check => Verdict::Reached(Reached::Running),
+        (Phase::Running(_), WaitFor::Ready) if !has_check => settled(container),
         (Phase::Running(_), WaitFor::Healthy | WaitFor::Ready) => match health {
             Some(HealthStatus::Healthy) => Verdict::Reached(Reached::Healthy),
             Some(HealthStatus::Unhealthy) => unhealthy(),
@@ -105,6 +112,19 @@ fn judge(container: &Container, until: WaitFor) -> Verdict {
         (Phase::Running(_), WaitFor::Completed) | (Phase::Starting(_) | Phase::Restarting, _) => {
             Verdict::NotYet
         }
+    }
+}
+
+/// Whether it runs long enough.
+fn settled(container: &Container) -> Verdict {
+    let now = time::OffsetDateTime::now_utc();
+    let ran = container.state.started_at.map_or(SETTLED_AFTER, |started| {
+        // A clock that was set back says nothing about the container.
+        Duration::try_from(now - started).unwrap_or_default()
+    });
+    match SETTLED_AFTER.checked_sub(ran).filter(|rest| !rest.is_zero()) {
+        None => Verdict::Reached(Reached::Running),
+        Some(rest) => Verdict::Settling(rest),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Up {
     /// Leave it running in the background
     #[arg(short, long)]
     detach: bool,
-    /// Wait until everything runs and is healthy, then leave it running
+    /// Wait until everything is healthy, runs if it has no health check, or has ended with 0; then leave it running
     #[arg(long)]
     wait: bool,
     /// Longest time to wait, in seconds
