@@ -75,8 +75,9 @@ impl Client {
     pub(crate) async fn call(&self, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
         let work = async {
             let answer = self.pool.request(request).await.map_err(CallError::Request)?;
+            let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
             let retry_after =
-                answer.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+                header(header::RETRY_AFTER).and_then(|value| retry_after(value, header(header::DATE)));
             let status = answer.status();
             let body =
                 Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(CallError::Body)?;
@@ -103,7 +104,41 @@ fn tls_config(tls: bool) -> Result<rustls::ClientConfig, TlsError> {
     Ok(builder.map_err(TlsError)?.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Reads the header Retry-After (RFC 9110 §10.2.3) in seconds. A date is not used: clocks differ.
-fn retry_after(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+/// Reads the header Retry-After (RFC 9110 §10.2.3): seconds, or a date, which is compared with the date of the answer.
+///
+/// No clock of ours is asked: it may be set wrongly, or be set just now.
+fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    let answered = httpdate::parse_http_date(date?.trim()).ok()?;
+    Some(until.duration_since(answered).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_as_a_date_of_each_notation() {
+        assert_eq!(retry_after(" 120 ", None), Some(Duration::from_secs(120)));
+        for date in
+            ["Sun, 06 Nov 1994 08:51:37 GMT", "Sunday, 06-Nov-94 08:51:37 GMT", "Sun Nov  6 08:51:37 1994"]
+        {
+            assert_eq!(retry_after(date, DATE), Some(Duration::from_secs(120)), "{date}");
+        }
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", DATE), Some(Duration::ZERO), "it is over");
+    }
+
+    #[test]
+    fn a_date_without_that_of_the_answer_says_nothing() {
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:51:37 GMT", None), None);
+        for rubbish in ["", "soon", "-1", "1.5", "99999999999999999999999", "Sun, 99 Nov 1994 08:51:37 GMT"] {
+            assert_eq!(retry_after(rubbish, DATE), None, "{rubbish}");
+        }
+    }
 }
