@@ -5,19 +5,33 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo as _,
     Pipeline, RedisConnectionInfo, RedisError, ServerErrorKind, aio::MultiplexedConnection,
 };
-use std::time::Duration;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// The longest that the server may hold a blocking command.
 pub(crate) const BLOCK: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
+/// Time for the connection, the password and the question for the role together.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// A link to Redis that is made again when it breaks. Clones of a link share a connection; [`Link::another`] does not.
+/// A link to Redis that is made again when it breaks.
+///
+/// Links made of each other by [`Link::another`] have a connection each, but break together: after a failover none of
+/// them goes on with the old primary.
 #[derive(Debug)]
 pub(crate) struct Link {
     servers: Vec<ConnectionInfo>,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    /// How often a link of this family has broken.
+    breaks: Arc<AtomicU64>,
+    /// The connection, and the number of breaks when it was made.
+    connection: Mutex<Option<(u64, MultiplexedConnection)>>,
 }
 
 /// An address of Redis is wrong.
@@ -60,51 +74,61 @@ impl Link {
             })
         };
         let servers = addresses.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(Self { servers, connection: Mutex::default() })
+        Ok(Self { servers, breaks: Arc::default(), connection: Mutex::default() })
     }
 
     /// A link of its own to the same servers, for blocking commands.
     pub(crate) fn another(&self) -> Self {
-        Self { servers: self.servers.clone(), connection: Mutex::default() }
+        let (servers, breaks) = (self.servers.clone(), Arc::clone(&self.breaks));
+        Self { servers, breaks, connection: Mutex::default() }
+    }
+
+    /// How often this link or another of its family has broken. What was answered before a break may have been undone by
+    /// it: a new primary need not have the last writes of the old one.
+    pub(crate) fn breaks(&self) -> u64 {
+        self.breaks.load(Ordering::SeqCst)
     }
 
     /// Sends a pipeline and returns its answers.
     pub(crate) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, LinkError> {
-        let mut connection = self.connection().await?;
+        let (breaks, mut connection) = self.connection().await?;
         let result = pipeline.query_async(&mut connection).await;
-        if let Err(error) = &result
-            && breaks_link(error)
-        {
-            *self.connection.lock().await = None;
-        }
-        Ok(result?)
+        Ok(result.inspect_err(|error| self.judge(error, breaks))?)
     }
 
     /// Sends one command.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, LinkError> {
-        let mut connection = self.connection().await?;
+        let (breaks, mut connection) = self.connection().await?;
         let result = command.query_async(&mut connection).await;
-        if let Err(error) = &result
-            && breaks_link(error)
-        {
-            *self.connection.lock().await = None;
-        }
-        Ok(result?)
+        Ok(result.inspect_err(|error| self.judge(error, breaks))?)
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, LinkError> {
-        let mut slot = self.connection.lock().await;
-        if let Some(connection) = &*slot {
-            return Ok(connection.clone());
+    /// Breaks the links if an error calls for it. An error of a connection that is given up already is old news.
+    fn judge(&self, error: &RedisError, breaks: u64) {
+        if breaks_link(error) {
+            let _ = self.breaks.compare_exchange(breaks, breaks + 1, Ordering::SeqCst, Ordering::SeqCst);
         }
-        let connection = self.connect().await?;
-        Ok(slot.insert(connection).clone())
+    }
+
+    async fn connection(&self) -> Result<(u64, MultiplexedConnection), LinkError> {
+        let mut slot = self.connection.lock().await;
+        let breaks = self.breaks();
+        match &*slot {
+            Some(made) if made.0 == breaks => Ok(made.clone()),
+            _ => {
+                *slot = None;
+                let connection = self.connect().await?;
+                Ok(slot.insert((breaks, connection)).clone())
+            }
+        }
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, LinkError> {
         let mut tried = Vec::new();
         for server in &self.servers {
-            match primary(server).await {
+            let slow = || RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+            let found = tokio::time::timeout(CONNECT, primary(server)).await;
+            match found.unwrap_or_else(|_| Err(slow())) {
                 Ok(Some(connection)) => return Ok(connection),
                 Ok(None) => tried.push(format!("{}: a replica", server.addr())),
                 Err(error) => tried.push(format!("{}: {error}", server.addr())),
@@ -116,23 +140,23 @@ impl Link {
 
 async fn primary(server: &ConnectionInfo) -> Result<Option<MultiplexedConnection>, RedisError> {
     let client = Client::open(server.clone())?;
-    let settings = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT))
-        .set_response_timeout(Some(BLOCK + ANSWER));
+    let settings =
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(Some(BLOCK + ANSWER));
     let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
     let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(&mut connection).await?;
     let is_primary = matches!(role.first(), Some(redis::Value::BulkString(role)) if role == b"master");
     Ok(is_primary.then_some(connection))
 }
 
-/// Whether the server should be looked for anew: the connection is gone, or it is no primary any more.
+/// Whether the primary should be looked for anew: all but answers of a primary to the command itself.
 fn breaks_link(error: &RedisError) -> bool {
-    let kinds =
-        [ErrorKind::Server(ServerErrorKind::ReadOnly), ErrorKind::Server(ServerErrorKind::MasterDown)];
-    error.is_io_error()
-        || error.is_connection_dropped()
-        || error.is_timeout()
-        || kinds.contains(&error.kind())
+    use ServerErrorKind::{ExecAbort, MasterDown, ReadOnly};
+    match error.kind() {
+        // In a transaction, ExecAbort is all that is told of the others.
+        ErrorKind::Server(kind) => matches!(kind, ReadOnly | MasterDown | ExecAbort),
+        ErrorKind::Extension => error.code() == Some("NOAUTH"),
+        _ => true,
+    }
 }
 
 fn without_password(address: &str) -> String {

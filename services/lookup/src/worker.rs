@@ -65,20 +65,14 @@ struct Batch {
 impl Worker {
     /// Takes batches and brings them to an end, until told to stop.
     pub(crate) async fn lane(&self, lane: usize) {
-        let mut lost_answer = false;
+        let mut sure = None;
         while !self.stop.is_cancelled() {
             let taken = tokio::select! {
-                taken = self.take(lane, lost_answer) => taken,
+                taken = self.take(lane, &mut sure) => taken,
                 () = self.nothing_is_taken_any_more() => return,
             };
-            match taken {
-                Ok(entries) => {
-                    lost_answer = false;
-                    if !entries.is_empty() {
-                        self.batch(lane, entries).await;
-                    }
-                }
-                Err(_) => lost_answer = true,
+            if !taken.is_empty() {
+                self.batch(lane, taken).await;
             }
         }
     }
@@ -90,24 +84,34 @@ impl Worker {
         tokio::time::sleep(BLOCK).await;
     }
 
-    async fn take(&self, lane: usize, lost_answer: bool) -> Result<Vec<Entry>, LinkError> {
+    /// Takes entries; none when there are none or they cannot be had.
+    ///
+    /// `sure` is the number of breaks of the link up to which it is certain that the lane holds nothing. When it has broken
+    /// since, an answer may be lost, or the removal of a batch undone by a failover: what the lane holds comes first.
+    async fn take(&self, lane: usize, sure: &mut Option<u64>) -> Vec<Entry> {
         let link = self.taking.lock().await;
         if self.stop.is_cancelled() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let permit = self.redis.breaker.admit().await;
-        let result = match lost_answer {
-            true => self.queue.taken(&link, lane).await,
-            false => self.queue.take(&link, lane, self.batch).await,
+        let breaks = link.breaks();
+        let result = match *sure == Some(breaks) {
+            true => self.queue.take(&link, lane, self.batch).await,
+            false => self.queue.taken(&link, lane).await,
         };
-        match &result {
-            Ok(_) => permit.succeed(),
+        match result {
+            Ok(taken) => {
+                permit.succeed();
+                *sure = Some(breaks);
+                taken
+            }
             Err(error) => {
-                tracing::debug!(error = error as &dyn Error, "the queue cannot be read");
+                tracing::debug!(error = &error as &dyn Error, "the queue cannot be read");
                 permit.fail();
+                *sure = None;
+                Vec::new()
             }
         }
-        result
     }
 
     async fn batch(&self, lane: usize, entries: Vec<Entry>) {
