@@ -5,13 +5,19 @@ use crate::redis_link::{BLOCK, Link, LinkError};
 use redis::{Pipeline, cmd};
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
 
 /// Heartbeats have to be seen standing still this often, beside the lease, before a worker counts as dead.
 const OBSERVATIONS: u32 = 3;
+
+/// Keys looked at in one search for orphans.
+const SCANNED: usize = 1000;
 
 const TAKE: &str = "redis.call('HSETNX', KEYS[3], ARGV[2], 0)
 local taken = {}
@@ -37,6 +43,8 @@ pub(crate) struct ListQueue {
     worker: String,
     lease: Duration,
     seen: Mutex<HashMap<String, Seen>>,
+    /// Where the search for orphans goes on.
+    cursor: AtomicU64,
 }
 
 /// A heartbeat that stood still.
@@ -51,7 +59,7 @@ impl ListQueue {
     /// The queue `name` for a worker with `lanes` lanes whose name is nobody else's.
     pub(crate) fn new(name: &str, worker: &str, lanes: usize, lease: Duration) -> Self {
         let worker = format!("{worker}/{lanes}");
-        Self { name: name.to_owned(), worker, lease, seen: Mutex::default() }
+        Self { name: name.to_owned(), worker, lease, seen: Mutex::default(), cursor: AtomicU64::new(0) }
     }
 
     fn taken_key(&self, worker: &str, lane: usize) -> String {
@@ -103,6 +111,7 @@ impl ListQueue {
         let beats = self.beat(link).await;
         // What was seen before an outage says nothing: nobody's heart could beat.
         let beats = beats.inspect_err(|_| self.lock().clear())?;
+        self.adopt_orphans(link, &beats).await?;
         let mut count = 0;
         for (worker, beat) in self.standing_still(beats) {
             count += self.reclaim(link, &worker, &beat).await?;
@@ -116,6 +125,24 @@ impl ListQueue {
         pipeline.cmd("HGETALL").arg(self.workers_key());
         let (beats,) = link.send(&pipeline).await?;
         Ok(beats)
+    }
+
+    /// Registers workers of whom only taken entries are there, so that these are taken back when the lease is over.
+    ///
+    /// A command that was sent before its worker signed off or was given up may be carried out after that. Looks at some
+    /// keys at a time.
+    async fn adopt_orphans(&self, link: &Link, beats: &HashMap<String, String>) -> Result<(), LinkError> {
+        let (prefix, cursor) = (format!("{}:taken:", self.name), self.cursor.load(Ordering::Relaxed));
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(literal(&prefix) + "*").arg("COUNT").arg(SCANNED);
+        let (next, keys): (u64, Vec<String>) = link.command(&scan).await?;
+        self.cursor.store(next, Ordering::Relaxed);
+        let workers = keys.iter().filter_map(|key| Some(key.strip_prefix(&prefix)?.rsplit_once(':')?.0));
+        for worker in workers.filter(|worker| !beats.contains_key(*worker)) {
+            tracing::warn!(worker, "nobody owns the tasks that this worker had: they are taken back");
+            link.command::<()>(cmd("HSETNX").arg(self.workers_key()).arg(worker).arg(0)).await?;
+        }
+        Ok(())
     }
 
     /// The workers whose heartbeat has stood still for the lease, by this process' monotonic clock.
@@ -179,6 +206,12 @@ impl ListQueue {
     }
 }
 
+/// A pattern that matches a text and nothing else.
+fn literal(text: &str) -> String {
+    let sign = |sign: char| if "*?[]^\\".contains(sign) { vec!['\\', sign] } else { vec![sign] };
+    text.chars().flat_map(sign).collect()
+}
+
 fn entry(payload: Vec<u8>) -> Entry {
     Entry { payload, key: String::new() }
 }
@@ -189,6 +222,11 @@ mod tests {
 
     fn beats(beat: u32) -> HashMap<String, String> {
         [("other/2".to_owned(), beat.to_string()), ("me/1".to_owned(), "1".to_owned())].into()
+    }
+
+    #[test]
+    fn a_name_is_no_pattern() {
+        assert_eq!(literal("a*[b]?\\:"), r"a\*\[b\]\?\\:");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,8 @@
 //! A stream with a consumer group as a queue.
 
+mod lease;
+
+use self::lease::{FORGET, Idle, RESTART, Suspects};
 use super::{DeadLetter, Entry, Outcome};
 use crate::redis_link::{BLOCK, Link, LinkError};
 use redis::{Pipeline, Value, cmd};
@@ -15,7 +18,9 @@ const BURY: &str = "if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) > 0 then
   redis.call('LPUSH', KEYS[2], ARGV[3])
 end";
 /// A consumer without entries is removed after this time.
-const FORGET: Duration = Duration::from_secs(3600);
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+/// Entries in one command.
+const SOME: usize = 1000;
 
 /// A queue in a stream.
 #[derive(Debug)]
@@ -28,16 +33,18 @@ pub(crate) struct StreamQueue {
     held: Mutex<HashSet<String>>,
     /// Entries that were claimed from others and wait for a lane.
     claimed: Mutex<Vec<Entry>>,
+    suspects: Mutex<Suspects>,
 }
 
-/// Entries as Redis answers them: ids with fields, or nothing where the entry was deleted.
-type Entries = Vec<(String, Option<Vec<(Vec<u8>, Vec<u8>)>>)>;
+/// Entries as Redis answers them: ids with fields. Of one that was deleted, the fields or all of it are missing.
+type Entries = Vec<Option<(String, Option<Vec<(Vec<u8>, Vec<u8>)>>)>>;
 
 impl StreamQueue {
     /// The queue `name` for a worker whose name is nobody else's.
     pub(crate) fn new(name: &str, group: &str, worker: &str, lease: Duration) -> Self {
         let (name, group, worker) = (name.to_owned(), group.to_owned(), worker.to_owned());
-        Self { name, group, worker, lease, held: Mutex::default(), claimed: Mutex::default() }
+        let (held, claimed, suspects) = Default::default();
+        Self { name, group, worker, lease, held, claimed, suspects }
     }
 
     pub(super) async fn take(&self, link: &Link, count: usize) -> Result<Vec<Entry>, LinkError> {
@@ -76,6 +83,7 @@ impl StreamQueue {
         let mut held = lock(&self.held);
         let entries = entries
             .into_iter()
+            .flatten()
             .map(|(key, fields)| Entry { payload: payload(fields.unwrap_or_default()), key });
         // What is held already was claimed from ourselves.
         entries.filter(|entry| held.insert(entry.key.clone())).collect()
@@ -109,17 +117,32 @@ impl StreamQueue {
     }
 
     pub(super) async fn keep(&self, link: &Link) -> Result<usize, LinkError> {
+        // What was seen before an outage says nothing: nobody could renew.
+        self.look_after(link).await.inspect_err(|_| lock(&self.suspects).clear())
+    }
+
+    async fn look_after(&self, link: &Link) -> Result<usize, LinkError> {
         self.make_group(link).await?;
         self.renew(link).await?;
-        let claimed = if lock(&self.claimed).is_empty() { self.claim(link).await? } else { 0 };
+        let idle = self.idle(link).await?;
+        let dead = lock(&self.suspects).look(&idle, self.lease);
+        let claimed = if lock(&self.claimed).is_empty() { self.claim(link, &dead).await? } else { 0 };
+        let restart = link.command(self.script(RESTART).arg(&self.group)).await?;
+        if let 1.. = restart {
+            tracing::warn!(entries = restart, "the clock of Redis was set back: leases start anew");
+        }
         self.forget_consumers(link).await?;
         Ok(claimed)
+    }
+
+    fn script(&self, text: &str) -> redis::Cmd {
+        cmd("EVAL").arg(text).arg(1).arg(&self.name).clone()
     }
 
     /// Starts the lease of what is held anew.
     async fn renew(&self, link: &Link) -> Result<(), LinkError> {
         let held: Vec<String> = lock(&self.held).iter().cloned().collect();
-        for some in held.chunks(1000) {
+        for some in held.chunks(SOME) {
             let mut claim = cmd("XCLAIM");
             claim.arg(&self.name).arg(&self.group).arg(&self.worker).arg(0).arg(some).arg("JUSTID");
             link.command::<Value>(&claim).await?;
@@ -127,19 +150,22 @@ impl StreamQueue {
         Ok(())
     }
 
-    async fn claim(&self, link: &Link) -> Result<usize, LinkError> {
-        let mut claim = cmd("XAUTOCLAIM");
-        claim.arg(&self.name).arg(&self.group).arg(&self.worker).arg(self.lease.as_millis() as u64);
-        // The answer has two parts in Redis 6.2 and three from 7.0 on.
-        let answer: Vec<Value> = link.command(claim.arg("0-0").arg("COUNT").arg(1000)).await?;
-        let entries: Entries = answer
-            .into_iter()
-            .nth(1)
-            .map(redis::from_redis_value)
-            .transpose()
-            .map_err(redis::RedisError::from)?
-            .unwrap_or_default();
-        let entries = self.hold(entries);
+    /// Entries of the group that nobody has renewed for a while, the oldest first.
+    async fn idle(&self, link: &Link) -> Result<Vec<Idle>, LinkError> {
+        let mut pending = cmd("XPENDING");
+        pending.arg(&self.name).arg(&self.group);
+        pending.arg("IDLE").arg(Suspects::threshold(self.lease).as_millis() as u64);
+        link.command(pending.arg("-").arg("+").arg(SOME)).await
+    }
+
+    /// Takes entries over whose lease is over, unless another worker is faster.
+    async fn claim(&self, link: &Link, ids: &[String]) -> Result<usize, LinkError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut claim = cmd("XCLAIM");
+        claim.arg(&self.name).arg(&self.group).arg(&self.worker).arg(self.lease.as_millis() as u64).arg(ids);
+        let entries = self.hold(link.command(&claim).await?);
         let count = entries.len();
         lock(&self.claimed).extend(entries);
         Ok(count)
@@ -156,7 +182,7 @@ impl StreamQueue {
             let (Some(0), Some(idle), Some(name)) = (number("pending"), number("idle"), name) else {
                 continue;
             };
-            if idle > FORGET.as_millis() as u64 && name != self.worker {
+            if idle > FORGOTTEN.as_millis() as u64 && name != self.worker {
                 self.remove_consumer(link, &name).await?;
             }
         }
@@ -164,7 +190,7 @@ impl StreamQueue {
     }
 
     async fn remove_consumer(&self, link: &Link, name: &str) -> Result<(), LinkError> {
-        link.command(cmd("XGROUP").arg("DELCONSUMER").arg(&self.name).arg(&self.group).arg(name)).await
+        link.command(self.script(FORGET).arg(&self.group).arg(name)).await
     }
 
     pub(super) async fn leave(&self, _link: &Link) -> Result<(), LinkError> {

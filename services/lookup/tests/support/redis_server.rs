@@ -69,10 +69,13 @@ impl Redis {
         line.unwrap_or_default().to_owned()
     }
 
-    /// Entries in the queue and in the hands of workers.
+    /// Entries in the queue and in the hands of workers, at one instant.
     pub fn left(&self) -> usize {
-        let keys: Vec<String> = self.try_ask(&["KEYS", "lookup:taken:*"]).unwrap_or_default();
-        let length = |key: &str| self.try_ask::<usize>(&["LLEN", key]).unwrap_or(usize::MAX / 1000);
-        length("lookup") + keys.iter().map(|key| length(key)).sum::<usize>()
+        self.try_ask(&["EVAL", LEFT, "0"]).unwrap_or(usize::MAX)
     }
 }
+
+const LEFT: &str = "local left = 0
+for _, key in ipairs(redis.call('KEYS', 'lookup:taken:*')) do left = left + redis.call('LLEN', key) end
+if redis.call('TYPE', 'lookup').ok == 'stream' then return left + redis.call('XLEN', 'lookup') end
+return left + redis.call('LLEN', 'lookup')";
