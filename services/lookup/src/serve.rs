@@ -122,6 +122,7 @@ fn assemble(args: &ServeArgs) -> Result<(Arc<Worker>, Arc<Shared>), Box<dyn Erro
     let worker = Worker {
         queue: queue(args),
         batch: args.batch.into(),
+        lease: Duration::from_secs(args.lease.into()),
         taking: Mutex::new(link.another()),
         link,
         redis: Arc::clone(&dependencies.redis),

@@ -28,6 +28,8 @@ const ATTEMPTS: u32 = 8;
 pub(crate) struct Worker {
     pub(crate) queue: Queue,
     pub(crate) batch: usize,
+    /// Without a sign of life for this time, the worker's tasks are taken over.
+    pub(crate) lease: std::time::Duration,
     /// For blocking commands; one lane at a time takes, so that entries gather while all are busy.
     pub(crate) taking: tokio::sync::Mutex<Link>,
     pub(crate) link: Link,
@@ -150,6 +152,7 @@ impl Worker {
     async fn work(&self, batch: &Batch) {
         let tasks = self.parse(batch);
         let ids = tasks.iter().map(|(task, _)| task.id.clone()).collect();
+        let asked = Instant::now();
         let Ok(known) = self.results.known(ids).await else { return };
         let (known, new): (Vec<_>, Vec<_>) =
             tasks.into_iter().partition(|(task, _)| known.contains(&task.id));
@@ -161,7 +164,7 @@ impl Worker {
         let call = || self.clickhouse.lookup(&devices);
         let Ok(found) = self.database.insist(u32::MAX, call).await else { return };
         join_all(new.iter().map(async |(task, places)| match found.get(&task.device) {
-            Some(username) => self.hand_over(batch, places, task, username).await,
+            Some(username) => self.hand_over(batch, places, task, username, asked).await,
             None => {
                 batch.end(places, &Outcome::Done);
                 self.metrics.ended(Ending::NoAccount);
@@ -189,33 +192,50 @@ impl Worker {
         tasks
     }
 
-    /// Sends a result and saves its URL.
-    async fn hand_over(&self, batch: &Batch, places: &[usize], task: &Task, username: &str) {
-        match self.send(task, username).await {
-            Err(error) => self.bury(batch, places, &error),
-            Ok(url) => match self.results.save(Record { id: task.id.clone(), url }).await {
-                Err(_) => {}
+    /// Sends a result and saves its URL, if its id was not known at `asked`.
+    async fn hand_over(&self, batch: &Batch, places: &[usize], task: &Task, username: &str, asked: Instant) {
+        let ending = match self.send(task, username, asked).await {
+            Err(error) => return self.bury(batch, places, &error),
+            Ok(None) => Ending::Known,
+            Ok(Some(url)) => match self.results.save(Record { id: task.id.clone(), url }).await {
+                Err(_) => return,
                 Ok(saved) => {
-                    batch.end(places, &Outcome::Done);
-                    self.metrics.ended(Ending::Saved);
                     if saved == Saved::Before {
                         self.metrics.duplicates.inc();
                     }
+                    Ending::Saved
                 }
             },
-        }
+        };
+        batch.end(places, &Outcome::Done);
+        self.metrics.ended(ending);
     }
 
-    async fn send(&self, task: &Task, username: &str) -> Result<String, PasteError> {
+    /// The URL of a task's paste; none when another worker has saved one meanwhile.
+    async fn send(&self, task: &Task, username: &str, asked: Instant) -> Result<Option<String>, PasteError> {
         let Task { id, device } = task;
         let found = Found { id, username, ipv4: device.ipv4.to_string(), mac: device.mac.to_string() };
         let text = serde_json::to_string(&found).unwrap_or_default();
+        let asked = Mutex::new(asked);
         let call = async || {
             // Never closed. The permit is not held while a retry waits.
             let _turn = self.sends.acquire().await;
-            self.pastebin.paste(id, &text).await
+            match self.saved_meanwhile(id, &asked).await {
+                true => Ok(None),
+                false => self.pastebin.paste(id, &text).await.map(Some),
+            }
         };
         self.paste.insist(ATTEMPTS, call).await
+    }
+
+    /// Whether another worker has saved a task. It is asked for only if this one may have looked dead since `asked`.
+    async fn saved_meanwhile(&self, id: &str, asked: &Mutex<Instant>) -> bool {
+        let now = Instant::now();
+        let before = std::mem::replace(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner), now);
+        if now - before < self.lease / 2 {
+            return false;
+        }
+        self.results.known(vec![id.to_owned()]).await.is_ok_and(|known| !known.is_empty())
     }
 
     fn bury(&self, batch: &Batch, places: &[usize], error: &(dyn Error + 'static)) {

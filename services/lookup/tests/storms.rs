@@ -18,25 +18,6 @@ fn paste_for(dir: &std::path::Path, answer: Answer) -> (Redis, ClickHouse, Scrip
 }
 
 #[test]
-fn killed_workers_lose_nothing_and_repeat_nothing_in_the_file() {
-    if !all_installed() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let (redis, _clickhouse, _paste, lookup) = paste_for(dir.path(), Answer::Url);
-    lookup.ok("enqueue --count 3000 --hit-ratio 0.5");
-    for round in 1..=3 {
-        let service = lookup.serve_unready();
-        eventually("some are saved", || lookup.saved_count() >= round * 200);
-        service.kill();
-    }
-    let _one = lookup.serve();
-    let _two = lookup.serve();
-    eventually("every task is done", || redis.left() == 0);
-    assert_eq!(lookup.saved().len(), 1500);
-}
-
-#[test]
 fn an_outage_of_each_dependency_is_waited_for() {
     if !all_installed() {
         return;
@@ -87,25 +68,6 @@ fn rubbish_answers_end_as_dead_letters_that_can_be_tried_again() {
     paste.now(Answer::Url);
     lookup.ok("dead-letters retry");
     eventually("they are saved", || lookup.saved_count() == 20 && redis.left() == 0);
-}
-
-#[test]
-fn stopping_gives_back_what_cannot_be_finished_in_time() {
-    if !all_installed() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let (redis, _clickhouse, paste, lookup) = paste_for(dir.path(), Answer::Silence);
-    let lookup = lookup.with("LOOKUP_DRAIN", "1");
-    lookup.ok("enqueue --count 200 --hit-ratio 1");
-    let service = lookup.serve_unready();
-    eventually("sends are under way", || paste.posts() > 0);
-    assert_eq!(service.terminate(), Some(0));
-    assert_eq!(redis.ask::<usize>(&["LLEN", "lookup"]), 200, "all of it is in the queue itself");
-    paste.now(Answer::Url);
-    let _service = lookup.serve();
-    eventually("every task is done", || redis.left() == 0);
-    assert_eq!(lookup.saved().len(), 200);
 }
 
 #[test]

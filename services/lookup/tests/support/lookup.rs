@@ -1,3 +1,5 @@
+use rustix::process::Signal;
+
 use super::{ClickHouse, Redis, Server, eventually, free_port, get};
 use std::{
     collections::BTreeMap,
@@ -102,6 +104,12 @@ impl Running {
         get(self.port, "/readyz").is_some_and(|(status, _)| status == 200)
     }
 
+    /// Whether it says that it is stopping.
+    pub fn stopping(&self) -> bool {
+        get(self.port, "/readyz")
+            .is_some_and(|(status, body)| status == 503 && body.contains("\"stopping\":true"))
+    }
+
     /// A metric's value.
     pub fn metric(&self, name: &str) -> f64 {
         let text = get(self.port, "/metrics").map(|(_, text)| text).unwrap_or_default();
@@ -109,11 +117,23 @@ impl Running {
         value.unwrap_or(-1.0)
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.server.signal(signal);
+    }
+
     /// Asks it to stop and waits; its exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        let pid = self.server.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal(Signal::TERM);
         self.server.0.wait().unwrap().code()
+    }
+
+    /// Seconds of processor time that it has taken so far.
+    pub fn cpu(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.server.0.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: f64 = fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum();
+        ticks / rustix::param::clock_ticks_per_second() as f64
     }
 
     /// Kills it with SIGKILL.

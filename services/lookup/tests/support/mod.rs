@@ -5,12 +5,16 @@ mod clickhouse;
 mod lookup;
 mod redis_server;
 mod scripted;
+mod world;
 
 pub use clickhouse::ClickHouse;
-pub use lookup::{Lookup, Results};
+pub use lookup::{Lookup, Results, Running};
 pub use redis_server::Redis;
+pub use rustix::process::Signal;
 pub use scripted::{Answer, Scripted};
+pub use world::{KINDS, World};
 
+use rustix::process::Pid;
 use std::{
     net::TcpListener,
     path::Path,
@@ -20,6 +24,12 @@ use std::{
 
 /// A process that is killed when the test ends.
 pub struct Server(pub Child);
+
+impl Server {
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -17,6 +17,8 @@ pub enum Answer {
     HangUp,
     /// Never answers.
     Silence,
+    /// Answers when it is told another answer, so.
+    Held,
 }
 
 /// A paste service that answers what it is told to, and counts.
@@ -60,6 +62,16 @@ impl Scripted {
         format!("http://127.0.0.1:{}/api/api_post.php", self.port)
     }
 
+    fn answer(&self) -> Answer {
+        loop {
+            let answer = self.answer.lock().unwrap().clone();
+            if answer != Answer::Held {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn connection(&self, stream: TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream.try_clone().ok()?);
         let mut writer = stream;
@@ -69,8 +81,8 @@ impl Scripted {
                 *seen.entry(key).or_default() += 1;
                 seen.values().sum::<usize>()
             };
-            let answer = self.answer.lock().unwrap().clone();
-            let (status, header, body) = match answer {
+            let (status, header, body) = match self.answer() {
+                Answer::Held => return None,
                 Answer::Url => (200, "", format!("http://127.0.0.1/paste{number}")),
                 Answer::Status(status, header, body) => (status, header, body.to_owned()),
                 Answer::HangUp => return None,
