@@ -90,6 +90,37 @@ fn replicas_are_added_and_the_newest_removed() {
 }
 
 #[test]
+fn a_changed_network_is_made_anew_and_whatever_else_is_on_it_joins_the_new_one() {
+    let host = Host::new();
+    let image = images::tiny(&host);
+    let file = |subnet: &str| {
+        format!(
+            "services:\n  a: &sleeper {{image: tiny, command: [sleep, '1000'], stop_signal: KILL, networks: [n]}}\n  \
+             b: {{<<: *sleeper, profiles: [more]}}\nnetworks:\n  n: {{ipam: {{config: [{{subnet: {subnet}}}]}}}}\n"
+        )
+    };
+    let dir = host.project("moving", &file("10.71.0.0/24"));
+    host.compose(&dir, "--profile more up -d").ok();
+    host.ok(&format!("run -d --name guest --network moving_n --ip 10.71.0.77 {image} sleep 1000"));
+    let before = containers(&host);
+    host.project("moving", &file("10.72.0.0/24"));
+    let told = host.compose(&dir, "up -d");
+    assert!(told.stderr.contains("guest has another address in moving_n now"), "{told}");
+    told.ok();
+    let after = containers(&host);
+    assert_eq!((&after["moving-b-1"], &after["guest"]), (&before["moving-b-1"], &before["guest"]));
+    assert_ne!(after["moving-a-1"], before["moving-a-1"]);
+    for container in ["moving-a-1", "moving-b-1", "guest"] {
+        let address = host.inspect(container, "{{.NetworkSettings.Networks.moving_n.IPAddress}}");
+        assert!(address.starts_with("10.72.0."), "{container}: {address}");
+    }
+    host.ok("exec guest ping -c 1 -W 5 moving-a-1");
+    assert_eq!(up(&host, &dir), after);
+    host.ok("rm -f guest");
+    host.compose(&dir, "--profile more down -t 0").ok();
+}
+
+#[test]
 fn orphans_stay_unless_their_removal_is_asked_for() {
     let host = Host::new();
     images::tiny(&host);

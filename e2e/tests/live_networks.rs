@@ -54,6 +54,36 @@ fn a_network_can_bind_ports_to_one_address_of_the_host() {
 }
 
 #[test]
+fn a_container_of_the_default_network_knows_the_names_of_a_network_that_it_joins() {
+    let host = Host::new();
+    let image = images::tiny(&host);
+    host.ok("network create back");
+    host.ok(&format!("run -d --name db --network back {image} sleep 1000"));
+    host.ok(&format!("run -d --name web {image} sleep 1000"));
+    let address = host.inspect("db", "{{.NetworkSettings.Networks.back.IPAddress}}");
+    let looked_up = || host.berth(["exec", "web", "nslookup", "-type=a", "db"]).stdout;
+    host.ok("network connect back web");
+    assert!(looked_up().contains(&address), "{}", looked_up());
+    // Also the next engine serves it.
+    host.kill_engine();
+    host.ok("ps");
+    assert!(looked_up().contains(&address), "{}", looked_up());
+    host.ok("rm -f web db");
+    host.ok("network rm back");
+}
+
+#[test]
+fn links_of_the_default_network_are_names() {
+    let host = Host::new();
+    let image = images::tiny(&host);
+    host.ok(&format!("run -d --name db {image} sleep 1000"));
+    let address = host.inspect("db", "{{.NetworkSettings.Networks.bridge.IPAddress}}");
+    let hosts = host.ok(&format!("run --rm --link db:store {image} cat /etc/hosts"));
+    assert!(hosts.contains(&format!("{address}\tstore")), "{hosts}");
+    host.ok("rm -f db");
+}
+
+#[test]
 fn a_prune_keeps_the_default_network() {
     let host = Host::new();
     let image = images::tiny(&host);

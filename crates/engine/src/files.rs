@@ -45,6 +45,21 @@ pub(crate) fn resolv_conf(embedded: bool, network: &crate::spec::NetworkSettings
     }
 }
 
+/// Makes the embedded server the one of a container that runs, in the files of its directory. A file that somebody has
+/// changed inside the container stays as it is.
+pub(crate) fn use_embedded_dns(
+    dir: &Path,
+    network: &crate::spec::NetworkSettings,
+) -> Result<(), EngineError> {
+    let path = dir.join("resolv.conf");
+    let present = fs::read_to_string(&path).map_err(EngineError::io("read", &path))?;
+    if present != resolv_conf(false, network).render() {
+        return Ok(());
+    }
+    // In place: the container has this very file mounted.
+    fs::write(&path, resolv_conf(true, network).render()).map_err(EngineError::io("write", &path))
+}
+
 /// Writes the files into a directory.
 pub(crate) fn write(dir: &Path, content: &EtcContent<'_>) -> Result<EtcFiles, EngineError> {
     let put = |name: &str, text: String| -> Result<Option<PathBuf>, EngineError> {

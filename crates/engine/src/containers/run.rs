@@ -191,7 +191,7 @@ fn oci_spec(
     lower: &[PathBuf],
 ) -> Result<Spec, EngineError> {
     let identity = identity(engine, record, lower)?;
-    let files = files::write(run_dir, &etc_content(record, plugged))?;
+    let files = files::write(run_dir, &etc_content(engine, record, plugged))?;
     let mounts = engine.ready_mounts(record)?;
     let devices = super::devices::host_devices(&record.spec)?;
     let mut spec = config::config(&Inputs {
@@ -217,13 +217,17 @@ fn oci_spec(
     Ok(spec)
 }
 
-fn etc_content<'a>(record: &'a ContainerRecord, plugged: &Plugged) -> EtcContent<'a> {
+fn etc_content<'a>(engine: &Engine, record: &'a ContainerRecord, plugged: &Plugged) -> EtcContent<'a> {
     let network = &record.spec.network;
+    let mut extra_hosts = files::extra_hosts(&network.extra_hosts, plugged.gateway);
+    if !plugged.embedded_dns {
+        extra_hosts.extend(engine.links(record));
+    }
     EtcContent {
         hostname: &record.hostname,
         domainname: record.spec.domainname.as_deref(),
         addresses: plugged.addresses(),
-        extra_hosts: files::extra_hosts(&network.extra_hosts, plugged.gateway),
+        extra_hosts,
         resolv_conf: files::resolv_conf(plugged.embedded_dns, network),
     }
 }

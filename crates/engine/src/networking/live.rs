@@ -4,6 +4,7 @@ use super::{addresses, endpoints::mac_address, ports};
 use crate::{
     Engine,
     error::EngineError,
+    files,
     id::NetworkId,
     records::{ContainerRecord, Phase, RunRecord},
 };
@@ -24,7 +25,22 @@ impl Engine {
         self.insert_names(record, &endpoint);
         self.change_endpoints(record, |endpoints| endpoints.push(endpoint))?;
         self.settle_gateway(record, &netns)?;
+        self.begin_dns(record, &netns)?;
         self.refresh_view(record)
+    }
+
+    /// Gives a container that was only on the default network until now the embedded DNS server.
+    fn begin_dns(&self, record: &ContainerRecord, netns: &Netns) -> Result<(), EngineError> {
+        let has_none = self
+            .look(&record.id, |container| container.live.net.as_ref().is_some_and(|net| net.dns.is_none()))?;
+        if !has_none || !self.has_embedded_dns(record) {
+            return Ok(());
+        }
+        let server = self.serve_dns(record, netns)?;
+        if let Some(net) = &mut self.state().container_mut(&record.id)?.live.net {
+            net.dns = Some(server);
+        }
+        files::use_embedded_dns(&self.container_run(&record.id), &record.spec.network)
     }
 
     /// An address on the network and a free interface name; none if the container does not run.

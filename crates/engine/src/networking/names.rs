@@ -46,7 +46,7 @@ impl Engine {
     }
 
     /// `--link container[:alias]`: names only this container sees.
-    fn links(&self, record: &ContainerRecord) -> Vec<(String, IpAddr)> {
+    pub(crate) fn links(&self, record: &ContainerRecord) -> Vec<(String, IpAddr)> {
         let endpoint_links = record.networks.values().flat_map(|endpoint| &endpoint.links);
         let mut own = Vec::new();
         let state = self.state();

@@ -1,5 +1,6 @@
 //! Taking the steps of a plan, as many at a time as their order allows.
 
+mod membership;
 mod requests;
 mod schedule;
 mod steps;
@@ -8,6 +9,7 @@ use super::observed::Observed;
 use super::options::{DownOptions, UpOptions};
 use super::plan::{Plan, Slot};
 use super::run::Teller;
+use crate::spec::EndpointSpec;
 use crate::{Engine, chain, error::EngineError};
 use compose::model::Project;
 pub(super) use requests::linked;
@@ -37,6 +39,8 @@ struct Shared {
     containers: Mutex<BTreeMap<Slot, String>>,
     /// Containers that are replaced: what happens to them is told under the new one's name.
     replaced: Mutex<BTreeSet<String>>,
+    /// Places in networks that containers left, until they are put back: by id of the container and name of the network.
+    left: Mutex<BTreeMap<(String, String), EndpointSpec>>,
 }
 
 /// Why a step was not taken to its end.
@@ -69,6 +73,7 @@ impl Execution {
             wait_deadline: deadline.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
             containers: Mutex::default(),
             replaced: Mutex::default(),
+            left: Mutex::default(),
         })
     }
 
@@ -82,6 +87,7 @@ impl Execution {
             wait_deadline: None,
             containers: Mutex::default(),
             replaced: Mutex::default(),
+            left: Mutex::default(),
         })
     }
 

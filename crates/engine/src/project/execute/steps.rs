@@ -36,6 +36,8 @@ impl Shared {
         match action {
             Action::CreateNetwork { key, .. } => self.create_network(key.as_str()).await?,
             Action::RemoveNetwork { .. } => return self.remove_networks(std::slice::from_ref(action)).await,
+            Action::Leave { container, network } => self.leave(container, network).await?,
+            Action::Rejoin { container, network } => self.rejoin(container, network).await?,
             Action::CreateVolume { key, .. } => self.create_volume(key.as_str()).await?,
             Action::RemoveVolume { name } => self.engine.volume_remove(name, true).await?,
             Action::RemoveImage { reference } => self.remove_image(reference).await?,
@@ -62,9 +64,10 @@ impl Shared {
                 ("container", replaces.clone().unwrap_or_else(|| name.clone()))
             }
             Action::Rename { name, .. } | Action::Start { name, .. } => ("container", name.clone()),
-            Action::Stop { container } | Action::Remove { container, .. } => {
-                ("container", container.name.clone())
-            }
+            Action::Stop { container }
+            | Action::Remove { container, .. }
+            | Action::Leave { container, .. }
+            | Action::Rejoin { container, .. } => ("container", container.name.clone()),
             Action::Wait { service, slots, .. } => ("container", self.names(service, slots).join(", ")),
         }
     }
@@ -279,6 +282,8 @@ fn words(action: &Action) -> (&'static str, &'static str) {
         Action::Remove { .. } | Action::RemoveVolume { .. } | Action::RemoveImage { .. } => {
             ("removing", "removed")
         }
+        Action::Leave { .. } => ("disconnecting", "disconnected"),
+        Action::Rejoin { .. } => ("connecting", "connected"),
         Action::RemoveNetwork { .. } | Action::Wait { .. } => ("", ""),
     }
 }

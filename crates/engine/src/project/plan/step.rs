@@ -75,6 +75,20 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Takes a container that stays out of a network that is made anew.
+    Leave {
+        /// The container.
+        container: ContainerRef,
+        /// The network's name.
+        network: String,
+    },
+    /// Puts it back into the new one.
+    Rejoin {
+        /// The container.
+        container: ContainerRef,
+        /// The network's name.
+        network: String,
+    },
     /// Makes a volume.
     CreateVolume {
         /// Its key in the project.
@@ -158,6 +172,13 @@ impl Plan {
         self.steps.iter().any(|step| matches!(step.action, Action::Start { .. }))
     }
 
+    /// Whether a container is removed.
+    pub(super) fn removes(&self, id: &str) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(&step.action, Action::Remove { container, .. } if container.id == id))
+    }
+
     /// Whether the container of a place is started.
     pub fn starts(&self, slot: &Slot) -> bool {
         self.steps
@@ -213,6 +234,8 @@ impl fmt::Display for Action {
         match self {
             Self::CreateNetwork { name, .. } => write!(f, "create network {name}"),
             Self::RemoveNetwork { name } => write!(f, "remove network {name}"),
+            Self::Leave { container, network } => write!(f, "take {} out of {network}", container.name),
+            Self::Rejoin { container, network } => write!(f, "put {} back into {network}", container.name),
             Self::CreateVolume { name, .. } => write!(f, "create volume {name}"),
             Self::RemoveVolume { name } => write!(f, "remove volume {name}"),
             Self::RemoveImage { reference } => write!(f, "remove image {reference}"),

@@ -1,4 +1,5 @@
 use super::world::{World, project};
+use crate::project::labels;
 use crate::project::observed::{ObservedContainer, ObservedState};
 use crate::project::options::UpOptions;
 use crate::project::plan::{PlanError, plan, plan_run};
@@ -345,6 +346,49 @@ fn a_changed_network_is_made_anew_with_all_that_is_on_it() {
         ",
     );
     assert!(world.up(&changed, &options()).is_empty());
+}
+
+#[test]
+fn what_stays_leaves_a_changed_network_and_joins_the_new_one() {
+    let shop = project(NETWORKED);
+    let mut world = World::with_images(&shop);
+    world.up(&shop, &options());
+    let orphan = ObservedContainer {
+        id: "e".repeat(64),
+        name: "shop-old-1".to_owned(),
+        labels: [(labels::PROJECT, "shop"), (labels::SERVICE, "old")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        networks: ["shop_n".to_owned()].into(),
+        ..ObservedContainer::default()
+    };
+    let foreign = ObservedContainer {
+        id: "f".repeat(64),
+        name: "foreign".to_owned(),
+        labels: Default::default(),
+        ..orphan.clone()
+    };
+    world.observed.containers.extend([orphan, foreign]);
+    let changed = project(&NETWORKED.replace("10.1.0.0", "10.2.0.0"));
+    let plan = world.up(&changed, &UpOptions { remove_orphans: true, ..options() });
+    assert_plan(
+        &plan,
+        "
+        0 stop shop-a-1
+        1 remove shop-a-1 after 0
+        2 stop shop-b-1
+        3 remove shop-b-1 after 2
+        4 remove shop-old-1 with its volumes
+        5 take foreign out of shop_n
+        6 remove network shop_n after 1 3 4 5
+        7 create network shop_n after 6
+        8 put foreign back into shop_n after 7
+        9 create shop-a-1 after 1 7
+        10 start shop-a-1 after 9
+        11 create shop-b-1 after 3 7
+        12 start shop-b-1 after 11
+        ",
+    );
 }
 
 #[test]

@@ -115,6 +115,13 @@ impl World {
                 );
                 assert!(self.observed.networks.remove(name).is_some());
             }
+            Action::Leave { container, network } => {
+                assert!(self.by_id(&container.id.clone()).networks.remove(network));
+            }
+            Action::Rejoin { container, network } => {
+                assert!(self.observed.networks.contains_key(network), "{network} does not exist");
+                self.by_id(&container.id.clone()).networks.insert(network.clone());
+            }
             Action::RemoveVolume { name } => assert!(self.observed.volumes.remove(name).is_some()),
             Action::RemoveImage { reference } => assert!(self.observed.images.remove(reference).is_some()),
             Action::Create { slot, name, replaces, inherits } => {

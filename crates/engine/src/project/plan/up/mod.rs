@@ -1,5 +1,6 @@
 //! The steps of `up`.
 
+mod networks;
 mod service;
 
 use super::PlanError;
@@ -114,10 +115,10 @@ impl<'a> Planner<'a> {
         self.create_networks(&networks, &mut made);
         self.remove_surplus(&decisions, &mut made);
         self.stop_dependents(&decisions, &mut made);
-        self.clear_networks(&networks, &decisions, &mut made);
+        self.replace_networks(&networks, &decisions, &mut made);
         for service in self.services.clone() {
             if let Some(decision) = decisions.get(service.name.as_str()) {
-                self.service(service, decision, &networks, &mut made);
+                self.service(service, decision, &mut made);
             } else if self.is_left_alone(service) {
                 self.gates(service, &mut made);
             }
@@ -194,22 +195,6 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn create_networks(&mut self, networks: &Networks, made: &mut Made) {
-        for key in &networks.create {
-            let step = self.create_network(key, []);
-            made.networks.extend(step.map(|step| (key.clone(), step)));
-        }
-    }
-
-    fn create_network(
-        &mut self,
-        key: &NetworkKey,
-        after: impl IntoIterator<Item = StepId>,
-    ) -> Option<StepId> {
-        let network = self.project.networks.get(key.as_str())?;
-        Some(self.plan.add(Action::CreateNetwork { key: key.clone(), name: network.name.clone() }, after))
-    }
-
     /// Stops and removes a container.
     fn remove(&mut self, container: &ObservedContainer, volumes: bool, after: Vec<StepId>) -> StepId {
         let container_ref = reference(container);
@@ -225,14 +210,6 @@ impl<'a> Planner<'a> {
             let step = self.remove(container, true, Vec::new());
             made.names.insert(container.name.clone(), step);
             self.note_off_network(container, step, made);
-        }
-    }
-
-    fn note_off_network(&self, container: &ObservedContainer, step: StepId, made: &mut Made) {
-        for (key, network) in &self.project.networks {
-            if container.networks.contains(&network.name) {
-                made.off_network.entry(key.clone()).or_default().push(step);
-            }
         }
     }
 
@@ -252,37 +229,6 @@ impl<'a> Planner<'a> {
                     }
                 }
             }
-        }
-    }
-
-    /// Networks that are made anew are left by all their containers first.
-    fn clear_networks(
-        &mut self,
-        networks: &Networks,
-        decisions: &BTreeMap<ServiceName, Decision<'a>>,
-        made: &mut Made,
-    ) {
-        if networks.replace.is_empty() {
-            return;
-        }
-        for service in self.services.clone() {
-            let Some(decision) = decisions.get(service.name.as_str()) else { continue };
-            for place in decision.places.iter().filter(|place| place.fate == Fate::Replace) {
-                let Some(container) = place.container.filter(|_| networks.is_replaced_for(service)) else {
-                    continue;
-                };
-                let before = made.stops_before.get(service.name.as_str()).cloned().unwrap_or_default();
-                let step = self.remove(container, self.options.renew_anon_volumes, before);
-                made.removed.insert(place.slot.clone(), step);
-                self.note_off_network(container, step, made);
-            }
-        }
-        for key in &networks.replace {
-            let Some(network) = self.project.networks.get(key.as_str()) else { continue };
-            let after = made.off_network.get(key).cloned().unwrap_or_default();
-            let removed = self.plan.add(Action::RemoveNetwork { name: network.name.clone() }, after);
-            let step = self.create_network(key, [removed]);
-            made.networks.extend(step.map(|step| (key.clone(), step)));
         }
     }
 
@@ -307,7 +253,9 @@ impl<'a> Planner<'a> {
         }
         if self.options.remove_orphans {
             for container in orphans {
-                self.remove(container, true, Vec::new());
+                if !self.plan.removes(&container.id) {
+                    self.remove(container, true, Vec::new());
+                }
             }
             return;
         }

@@ -1,7 +1,7 @@
 //! The steps of one service.
 
 use super::super::decide::{Decision, Fate, Place, providers};
-use super::super::resources::{Networks, volumes_of};
+use super::super::resources::volumes_of;
 use super::super::step::{Action, Slot, StepId, WaitFor};
 use super::{Made, Planner};
 use crate::project::observed::ObservedContainer;
@@ -9,13 +9,7 @@ use compose::model::{Attachment, Condition, Service, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl<'a> Planner<'a> {
-    pub(super) fn service(
-        &mut self,
-        service: &Service,
-        decision: &Decision<'a>,
-        networks: &Networks,
-        made: &mut Made,
-    ) {
+    pub(super) fn service(&mut self, service: &Service, decision: &Decision<'a>, made: &mut Made) {
         let mut ready: Vec<(&Place<'a>, Vec<StepId>)> = Vec::new();
         for place in &decision.places {
             let steps = match (place.fate, place.container) {
@@ -28,7 +22,7 @@ impl<'a> Planner<'a> {
                     let stopped = made.stopped.get(&place.slot).copied();
                     self.final_name(place, container, stopped.into_iter().collect())
                 }
-                (Fate::Replace, Some(old)) => self.replace(service, place, old, networks, made),
+                (Fate::Replace, Some(old)) => self.replace(service, place, old, made),
                 _ => vec![self.create(service, place, None, made)],
             };
             ready.push((place, steps));
@@ -63,10 +57,9 @@ impl<'a> Planner<'a> {
         service: &Service,
         place: &Place<'a>,
         old: &ObservedContainer,
-        networks: &Networks,
         made: &mut Made,
     ) -> Vec<StepId> {
-        if networks.is_replaced_for(service) {
+        if made.removed.contains_key(&place.slot) {
             return vec![self.create(service, place, Some(old), made)];
         }
         let created = self.create(service, place, Some(old), made);
