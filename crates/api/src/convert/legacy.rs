@@ -14,6 +14,10 @@ pub(crate) fn container(document: &impl Serialize, snapshot: &ContainerSnapshot)
     if let Some(settings) = document.get_mut("NetworkSettings").and_then(Value::as_object_mut) {
         add(settings, network_settings(snapshot));
     }
+    if let Some(host) = document.get_mut("HostConfig").and_then(Value::as_object_mut) {
+        add(host, json!({"KernelMemory": 0, "KernelMemoryTCP": 0}));
+    }
+    show_endpoints(&mut document);
     show_nulls(&mut document);
     document
 }
@@ -48,6 +52,25 @@ const NULL_UNLESS_SET: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+
+/// A row of the list of containers, with what Docker shows as null.
+pub(crate) fn container_row(document: &impl Serialize) -> Value {
+    let mut document = as_value(document);
+    show_endpoints(&mut document);
+    document
+}
+
+/// What a place in a network shows as null when there is none of it.
+fn show_endpoints(document: &mut Value) {
+    let networks = document.pointer_mut("/NetworkSettings/Networks").and_then(Value::as_object_mut);
+    for endpoint in networks.into_iter().flat_map(|networks| networks.values_mut()) {
+        for key in ["Aliases", "DriverOpts", "IPAMConfig", "Links"] {
+            if let Some(fields) = endpoint.as_object_mut() {
+                fields.entry(key).or_insert(Value::Null);
+            }
+        }
+    }
+}
 
 fn show_nulls(document: &mut Value) {
     for (part, keys) in NULL_UNLESS_SET {

@@ -79,6 +79,7 @@ impl Engine {
             upper_dir: dir.join("upper"),
             work_dir: dir.join("work"),
             lower_dirs: lower_dirs.unwrap_or_default(),
+            own_cgroup: record.spec.security.has_own_cgroup(self.inner.host.cgroup_v2),
             size_rw: None,
             size_root_fs: None,
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     snapshot::ResolvedProcess,
-    spec::{ContainerSpec, NamespaceMode, SeccompChoice},
+    spec::{ContainerSpec, SeccompChoice},
 };
 use beneath::Identity;
 use oci_spec::runtime::{
@@ -110,22 +110,6 @@ pub enum ConfigError {
     Build(#[from] oci_spec::OciSpecError),
 }
 
-const MASKED: [&str; 12] = [
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-const READONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
 /// Makes the configuration.
 pub(crate) fn config(inputs: &Inputs<'_>) -> Result<Spec, ConfigError> {
     let security = &inputs.spec.security;
@@ -221,14 +205,8 @@ fn linux(inputs: &Inputs<'_>, held: &[Capability]) -> Result<Linux, ConfigError>
     linux.set_namespaces(Some(namespaces(inputs)?));
     linux.set_devices(Some(devices.iter().map(device).collect::<Result<_, _>>()?));
     linux.set_seccomp(filter(inputs.spec, held, inputs.kernel)?);
-    let paths = |own: &Option<Vec<String>>, defaults: &[&str]| match own {
-        _ if privileged => Vec::new(),
-        Some(own) => own.clone(),
-        None => defaults.iter().map(|path| (*path).to_owned()).collect(),
-    };
-
-    linux.set_masked_paths(Some(paths(&security.masked_paths, &MASKED)));
-    linux.set_readonly_paths(Some(paths(&security.readonly_paths, &READONLY)));
+    linux.set_masked_paths(Some(security.masked()));
+    linux.set_readonly_paths(Some(security.made_readonly()));
     Ok(linux)
 }
 
@@ -262,11 +240,7 @@ fn namespaces(inputs: &Inputs<'_>) -> Result<Vec<LinuxNamespace>, ConfigError> {
             NamespaceChoice::Path(path) => all.push(namespace(kind, Some(path))?),
         }
     }
-    let own_cgroup = match &inputs.spec.security.cgroup {
-        Some(mode) => *mode == NamespaceMode::Private,
-        None => inputs.cgroup_v2 && !inputs.spec.security.privileged,
-    };
-    if own_cgroup {
+    if inputs.spec.security.has_own_cgroup(inputs.cgroup_v2) {
         all.push(namespace(LinuxNamespaceType::Cgroup, None)?);
     }
     Ok(all)

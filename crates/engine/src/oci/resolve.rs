@@ -61,27 +61,35 @@ fn command_line(spec: &ContainerSpec, image: &ContainerConfig) -> (Vec<String>, 
     }
 }
 
+/// What was given, then what the image has besides it.
 fn environment(spec: &ContainerSpec, image: &ContainerConfig) -> Vec<String> {
-    let mut merged: Vec<(String, String)> = Vec::new();
-    let image_variables = image.env.iter().map(|text| EnvVar::parse(text));
-    for variable in image_variables.chain(spec.env.iter().cloned()) {
-        let (name, value) = match variable {
-            EnvVar::Set(name, value) => (name, Some(value)),
-            EnvVar::Unset(name) => (name, None),
-        };
-        let at = merged.iter().position(|(known, _)| *known == name);
-        match (at, value) {
-            (Some(at), Some(value)) => merged[at].1 = value,
-            (Some(at), None) => drop(merged.remove(at)),
-            (None, Some(value)) => merged.push((name, value)),
-            (None, None) => {}
+    let mut merged: Vec<(String, Option<String>)> = Vec::new();
+    for variable in spec.env.iter().cloned() {
+        let (name, value) = parts(variable);
+        match merged.iter_mut().find(|(known, _)| *known == name) {
+            Some(known) => known.1 = value,
+            None => merged.push((name, value)),
         }
     }
-    let mut texts: Vec<String> = merged.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    for (name, value) in image.env.iter().map(|text| parts(EnvVar::parse(text))) {
+        if merged.iter().all(|(known, _)| *known != name) {
+            merged.push((name, value));
+        }
+    }
+    let set = merged.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    let mut texts: Vec<String> = set.collect();
     if !texts.iter().any(|text| text.starts_with("PATH=")) {
         texts.insert(0, DEFAULT_PATH.to_owned());
     }
     texts
+}
+
+/// A variable's name, and its value unless it is taken away.
+fn parts(variable: EnvVar) -> (String, Option<String>) {
+    match variable {
+        EnvVar::Set(name, value) => (name, Some(value)),
+        EnvVar::Unset(name) => (name, None),
+    }
 }
 
 fn working_dir(spec: &ContainerSpec, image: &ContainerConfig) -> Result<PathBuf, ResolveProcessError> {

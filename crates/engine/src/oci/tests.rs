@@ -41,7 +41,7 @@ fn variables_replace_add_and_remove() {
         EnvVar::Set("C".into(), "".into()),
     ];
     let process = resolve::process(&ContainerSpec { env, ..Default::default() }, &image()).unwrap();
-    assert_eq!(process.env, ["PATH=/bin", "A=own", "C="]);
+    assert_eq!(process.env, ["A=own", "C=", "PATH=/bin"]);
     assert_eq!(process.user, "www");
     let all = resolve::final_environment(&process, "box", "/home", true);
     assert_eq!(all[3..], ["HOME=/home", "HOSTNAME=box", "TERM=xterm"]);

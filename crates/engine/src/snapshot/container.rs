@@ -56,6 +56,8 @@ pub struct ContainerSnapshot {
     pub work_dir: PathBuf,
     /// Read-only layers, topmost first.
     pub lower_dirs: Vec<PathBuf>,
+    /// It has a control group namespace of its own.
+    pub own_cgroup: bool,
     /// Bytes of the writable layer, when asked for.
     pub size_rw: Option<u64>,
     /// Bytes of the writable layer and the image together, when asked for.

@@ -81,6 +81,52 @@ impl SecuritySettings {
     }
 }
 
+/// Files of the kernel that containers do not see.
+const MASKED: [&str; 12] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+/// Files of the kernel that containers do not change.
+const READONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+impl SecuritySettings {
+    /// The paths that are masked.
+    pub fn masked(&self) -> Vec<String> {
+        self.paths(self.masked_paths.as_ref(), &MASKED)
+    }
+
+    /// The paths that are made read-only.
+    pub fn made_readonly(&self) -> Vec<String> {
+        self.paths(self.readonly_paths.as_ref(), &READONLY)
+    }
+
+    fn paths(&self, own: Option<&Vec<String>>, defaults: &[&str]) -> Vec<String> {
+        match own {
+            _ if self.privileged => Vec::new(),
+            Some(own) => own.clone(),
+            None => defaults.iter().map(|path| (*path).to_owned()).collect(),
+        }
+    }
+
+    /// Whether the container has a control group namespace of its own; by default where control groups are of version 2.
+    pub fn has_own_cgroup(&self, cgroup_v2: bool) -> bool {
+        match &self.cgroup {
+            Some(mode) => *mode == NamespaceMode::Private,
+            None => cgroup_v2 && !self.privileged,
+        }
+    }
+}
+
 /// The system call filter of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeccompChoice {

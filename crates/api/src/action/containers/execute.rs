@@ -25,7 +25,10 @@ pub(crate) async fn execute(engine: &Engine, action: ContainerAction) -> Result<
             let now = OffsetDateTime::now_utc();
             let found = engine.containers(&filter).await?;
             Ok(reply::json(
-                &found.iter().map(|one| convert::summary::container(one, now)).collect::<Vec<_>>(),
+                &found
+                    .iter()
+                    .map(|one| convert::legacy::container_row(&convert::summary::container(one, now)))
+                    .collect::<Vec<_>>(),
             ))
         }
         A::Create(spec) => {

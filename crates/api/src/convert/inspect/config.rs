@@ -39,9 +39,8 @@ pub(super) fn config(snapshot: &ContainerSnapshot) -> ContainerConfig {
 }
 
 fn health(check: &Healthcheck) -> HealthConfig {
-    let nanoseconds = |time: Option<std::time::Duration>| {
-        Some(time.and_then(|time| i64::try_from(time.as_nanos()).ok()).unwrap_or_default())
-    };
+    let nanoseconds =
+        |time: Option<std::time::Duration>| time.and_then(|time| i64::try_from(time.as_nanos()).ok());
     HealthConfig {
         test: match &check.test {
             HealthTest::Inherit => None,

@@ -2,8 +2,9 @@
 
 use crate::convert::{map, signed};
 use bollard_stubs::models::{
-    self, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountBindOptions,
-    MountTmpfsOptions, MountVolumeOptions, MountVolumeOptionsDriverConfig, PortMap, RestartPolicyNameEnum,
+    self, HostConfig, HostConfigCgroupnsModeEnum, HostConfigIsolationEnum, HostConfigLogConfig, Mount,
+    MountBindOptions, MountTmpfsOptions, MountVolumeOptions, MountVolumeOptionsDriverConfig, PortMap,
+    RestartPolicyNameEnum,
 };
 use engine::{
     snapshot::ContainerSnapshot,
@@ -37,10 +38,14 @@ pub(super) fn host_config(snapshot: &ContainerSnapshot) -> HostConfig {
         annotations: (!spec.annotations.is_empty()).then(|| map(&spec.annotations)),
         cap_add: some(security.cap_add.clone()),
         cap_drop: some(security.cap_drop.clone()),
-        cgroupns_mode: security.cgroup.as_ref().map(|mode| match mode {
-            NamespaceMode::Host => HostConfigCgroupnsModeEnum::HOST,
-            _ => HostConfigCgroupnsModeEnum::PRIVATE,
+        cgroupns_mode: Some(match snapshot.own_cgroup {
+            true => HostConfigCgroupnsModeEnum::PRIVATE,
+            false => HostConfigCgroupnsModeEnum::HOST,
         }),
+        cgroup: Some(String::new()),
+        container_id_file: Some(String::new()),
+        volume_driver: Some(String::new()),
+        isolation: Some(HostConfigIsolationEnum::EMPTY),
         dns: Some(network.dns.iter().map(ToString::to_string).collect()),
         dns_options: Some(network.dns_options.clone()),
         dns_search: Some(network.dns_search.clone()),
@@ -57,8 +62,8 @@ pub(super) fn host_config(snapshot: &ContainerSnapshot) -> HostConfig {
         shm_size: Some(signed(spec.shm_size.unwrap_or(64 << 20))),
         sysctls: (!spec.sysctls.is_empty()).then(|| map(&spec.sysctls)),
         runtime: Some(spec.runtime.clone().unwrap_or_else(|| "berth".to_owned())),
-        masked_paths: security.masked_paths.clone(),
-        readonly_paths: security.readonly_paths.clone(),
+        masked_paths: Some(security.masked()),
+        readonly_paths: Some(security.made_readonly()),
         ..resources(&spec.resources)
     }
 }
@@ -70,6 +75,10 @@ fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
 fn resources(limits: &Resources) -> HostConfig {
     let number = |value: Option<u64>| Some(value.map(signed).unwrap_or_default());
     HostConfig {
+        cpu_count: Some(0),
+        cpu_percent: Some(0),
+        io_maximum_iops: Some(0),
+        io_maximum_bandwidth: Some(0),
         cpu_shares: number(limits.cpu_shares),
         memory: number(limits.memory),
         blkio_weight: Some(limits.blkio_weight.unwrap_or_default()),
@@ -83,7 +92,8 @@ fn resources(limits: &Resources) -> HostConfig {
         device_cgroup_rules: some(limits.device_cgroup_rules.clone()),
         memory_reservation: number(limits.memory_reservation),
         memory_swap: Some(match limits.memory_swap {
-            None => 0,
+            // As much swap as memory, when nothing is said.
+            None => limits.memory.map_or(0, |memory| signed(memory.saturating_mul(2))),
             Some(MemorySwap::Unlimited) => -1,
             Some(MemorySwap::Bytes(bytes)) => signed(bytes),
         }),
@@ -137,7 +147,7 @@ fn restart(policy: &RestartPolicy) -> models::RestartPolicy {
 fn log(spec: &ContainerSpec) -> HostConfigLogConfig {
     let mut config = HashMap::new();
     if let Some(size) = spec.log.max_size {
-        config.insert("max-size".to_owned(), size.to_string());
+        config.insert("max-size".to_owned(), size_text(size));
     }
     if spec.log.max_file > 1 {
         config.insert("max-file".to_owned(), spec.log.max_file.to_string());
@@ -147,6 +157,16 @@ fn log(spec: &ContainerSpec) -> HostConfigLogConfig {
         LogDriver::None => "none",
     };
     HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(config) }
+}
+
+/// A size as a user writes it: in the largest unit that leaves no rest.
+fn size_text(bytes: u64) -> String {
+    let units = [(30, "g"), (20, "m"), (10, "k")];
+    let fits = |(shift, _): &&(u32, &str)| bytes > 0 && bytes.trailing_zeros() >= *shift;
+    match units.iter().find(fits) {
+        Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
+        None => bytes.to_string(),
+    }
 }
 
 fn port_bindings(spec: &ContainerSpec) -> PortMap {
@@ -234,7 +254,7 @@ fn mount(mount: &MountSpec) -> Mount {
         MountKind::Volume(volume) => {
             shown.typ = Some(models::MountType::VOLUME);
             shown.source = volume.name.as_ref().map(ToString::to_string);
-            shown.volume_options = Some(MountVolumeOptions {
+            let options = MountVolumeOptions {
                 no_copy: volume.no_copy.then_some(true),
                 labels: (!volume.labels.is_empty()).then(|| map(&volume.labels)),
                 driver_config: volume.driver.clone().map(|name| MountVolumeOptionsDriverConfig {
@@ -242,7 +262,8 @@ fn mount(mount: &MountSpec) -> Mount {
                     options: Some(map(&volume.driver_options)),
                 }),
                 subpath: volume.subpath.as_ref().map(|path| path.display().to_string()),
-            });
+            };
+            shown.volume_options = (options != MountVolumeOptions::default()).then_some(options);
         }
         MountKind::Tmpfs(tmpfs) => {
             shown.typ = Some(models::MountType::TMPFS);
@@ -262,7 +283,7 @@ fn tmpfs(spec: &ContainerSpec) -> Option<HashMap<String, String>> {
         .filter_map(|mount| match &mount.kind {
             MountKind::Tmpfs(tmpfs) => {
                 let mut options = tmpfs.options.clone();
-                options.extend(tmpfs.size.map(|size| format!("size={size}")));
+                options.extend(tmpfs.size.map(|size| format!("size={}", size_text(size))));
                 options.extend(tmpfs.mode.map(|mode| format!("mode={mode:o}")));
                 Some((mount.target.display().to_string(), options.join(",")))
             }
@@ -270,4 +291,15 @@ fn tmpfs(spec: &ContainerSpec) -> Option<HashMap<String, String>> {
         })
         .collect();
     (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size_text;
+
+    #[test]
+    fn sizes_are_shown_in_the_unit_they_were_given_in() {
+        let shown: Vec<String> = [0, 1000, 1 << 10, 10 << 20, 1 << 30].map(size_text).into();
+        assert_eq!(shown, ["0", "1000", "1k", "10m", "1g"]);
+    }
 }
