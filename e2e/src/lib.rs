@@ -11,20 +11,26 @@
 mod bystander;
 mod cleanup;
 mod docker;
+mod dockerd;
 mod host;
 pub mod images;
 mod netns;
 mod pty;
+mod raw;
 mod recorder;
+mod registry;
 mod run;
 mod wait;
 
 pub use bystander::Bystander;
 pub use docker::client;
+pub use dockerd::Dockerd;
 pub use host::Host;
 pub use netns::Netns;
 pub use pty::Pty;
+pub use raw::Raw;
 pub use recorder::{Recorded, Recorder};
+pub use registry::Registry;
 pub use run::Outcome;
 pub use wait::{eventually, eventually_within};
 

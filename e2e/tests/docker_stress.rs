@@ -1,12 +1,10 @@
 //! Many clients, and clients that misbehave: the engine stays small, answers the others, and lets go of what is given up.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
-use e2e::{Host, eventually, images};
+use e2e::{Host, Raw, eventually, images};
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -14,37 +12,10 @@ const CLIENTS: usize = 200;
 const MEMORY_LIMIT_KIB: u64 = 100 * 1024;
 const ANSWER_LIMIT: Duration = Duration::from_millis(50);
 const MEASURED: usize = 101;
+/// Pairs of events that nobody reads.
+const EVENTS: usize = 1000;
 /// How much longer an answer may take than on the idle engine, where that is more than the bound.
 const BUSY: u32 = 5;
-
-/// A client that speaks bytes.
-struct Raw(UnixStream);
-
-impl Raw {
-    fn new(socket: &PathBuf) -> Self {
-        let stream = UnixStream::connect(socket).expect("the engine accepts");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
-        Self(stream)
-    }
-
-    /// Sends what the engine may refuse to read to its end.
-    fn send(&mut self, bytes: &[u8]) -> &mut Self {
-        let _ = self.0.write_all(bytes);
-        self
-    }
-
-    fn get(&mut self, path: &str) -> &mut Self {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
-    }
-
-    /// The status of the answer; none if the connection ended without one.
-    fn status(&mut self) -> Option<u16> {
-        let mut head = [0; 12];
-        self.0.read_exact(&mut head).ok()?;
-        std::str::from_utf8(&head[9..]).ok()?.parse().ok()
-    }
-}
 
 struct Engine {
     socket: PathBuf,
@@ -112,7 +83,7 @@ fn host_with_containers() -> Host {
 }
 
 /// What a client does that is killed in the middle.
-fn begin(socket: &PathBuf, number: usize) -> Raw {
+fn begin(socket: &Path, number: usize) -> Raw {
     let mut client = Raw::new(socket);
     let put = "Host: x\r\nTransfer-Encoding: chunked\r\n\r\n400\r\nhalf a chunk";
     match number % 8 {
@@ -161,14 +132,25 @@ fn readers_that_never_read_hold_nobody_up() {
     let stuck: Vec<Raw> = (0..CLIENTS / 2)
         .map(|number| {
             let mut client = Raw::new(&engine.socket);
-            match number % 3 {
+            match number % 5 {
                 0 => client.get("/containers/loud/logs?stdout=1&follow=1"),
                 1 => client.get("/containers/quiet/export"),
+                2 => client.get("/events"),
+                3 => client.get("/containers/loud/stats"),
                 _ => client.send(b"POST /containers/loud/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"),
             };
             client
         })
         .collect();
+    // More than fits into what waits for a reader of events.
+    for number in 0..EVENTS {
+        let renamed =
+            Raw::new(&engine.socket).post(&format!("/containers/quiet/rename?name=q{number}"), "").status();
+        assert_eq!(renamed, Some(204));
+        let back =
+            Raw::new(&engine.socket).post(&format!("/containers/q{number}/rename?name=quiet"), "").status();
+        assert_eq!(back, Some(204));
+    }
     engine.is_well("beside readers that never read", idle);
     drop(stuck);
     eventually("their streams have ended", || engine.descriptors() <= descriptors + 2);
@@ -192,7 +174,7 @@ fn malformed_requests_are_refused_and_harm_nobody() {
     ];
     for request in wrong {
         let mut client = Raw::new(&engine.socket);
-        client.send(request).0.shutdown(std::net::Shutdown::Write).unwrap();
+        client.send(request).end();
         let status = client.status();
         assert!(status.is_none_or(|status| (400..500).contains(&status)), "{status:?}");
     }

@@ -11,7 +11,7 @@ use std::{collections::HashSet, time::SystemTime};
 
 impl Engine {
     /// Forgets steps that builds have remembered, the longest unused first, and removes layers that nothing needs any
-    /// more. Without `all`, steps whose layers an image has are kept.
+    /// more. Without `all`, steps that images were made with are kept.
     pub async fn prune_build_cache(&self, filter: &CachePruneFilter) -> Result<Removal, EngineError> {
         let filter = filter.clone();
         self.blocking(move |engine| {
@@ -61,7 +61,8 @@ fn choose(
     entries.retain(|entry| {
         let too_new = filter.until.is_some_and(|until| entry.used > SystemTime::from(until));
         let other = !filter.ids.is_empty() && !filter.ids.iter().any(|id| entry.key.starts_with(id.as_str()));
-        let of_image = entry.layer.is_some_and(|layer| of_images.contains(&layer));
+        // One that changed nothing takes no space, and an image may well have been made with it.
+        let of_image = entry.layer.is_none_or(|layer| of_images.contains(&layer));
         if too_new || other || (of_image && !filter.all) {
             return false;
         }
