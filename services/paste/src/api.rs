@@ -1,5 +1,5 @@
 use crate::{
-    Store,
+    Store, StoreError,
     post::{MAX_PASTE, Post},
 };
 use axum::{
@@ -57,33 +57,26 @@ async fn make(
     let idempotency = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let key = Store::key(idempotency);
     let url = format!("{}/{key}", shared.settings.public_url);
-    let kept = on_disk(move || shared.store.put(&key, &wanted.text, wanted.private, wanted.lifetime)).await;
-    match kept {
+    match shared.store.put(&key, wanted.text, wanted.private, wanted.lifetime).await {
         Ok(()) => url.into_response(),
         Err(error) => broken(&error),
     }
 }
 
 async fn show(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Response {
-    match on_disk(move || shared.store.get(&key)).await {
+    match shared.store.get(&key).await {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, "no such paste\n").into_response(),
         Err(error) => broken(&error),
     }
 }
 
-async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
-}
-
 fn refused(why: &dyn std::fmt::Display) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, format!("Bad API request, {why}")).into_response()
 }
 
-fn broken(error: &std::io::Error) -> Response {
-    tracing::error!(%error, "the disk");
+fn broken(error: &StoreError) -> Response {
+    tracing::error!(error = error as &dyn std::error::Error, "the disk");
     let after = [(header::RETRY_AFTER, "1")];
     (StatusCode::SERVICE_UNAVAILABLE, after, "the paste cannot be kept or read now\n").into_response()
 }

@@ -9,4 +9,4 @@ mod post;
 mod store;
 
 pub use api::{Settings, router};
-pub use store::{OpenError, Store};
+pub use store::{Store, StoreError};

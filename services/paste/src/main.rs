@@ -42,9 +42,6 @@ struct Serve {
     /// File with the developer key that posts must carry. Or set PASTE_KEY. Without either any key is taken.
     #[arg(long, env = "PASTE_KEY_FILE")]
     key_file: Option<PathBuf>,
-    /// Wait for the disk before a post is answered, so that pastes survive a loss of power too.
-    #[arg(long, env = "PASTE_SYNC")]
-    sync: bool,
 }
 
 #[expect(clippy::print_stderr, reason = "this is where the user is told")]
@@ -76,7 +73,7 @@ async fn run(listen: SocketAddr, serve: Serve) -> Result<(), Box<dyn Error>> {
         Some(path) => Some(std::fs::read_to_string(path)?.trim_end().to_owned()),
         None => std::env::var("PASTE_KEY").ok(),
     };
-    let store = Store::open(&serve.data, serve.sync)?;
+    let store = Store::open(&serve.data)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listener = tokio::net::TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");

@@ -1,53 +1,39 @@
+//! Pastes in a database file, written in groups.
+
+mod database;
+mod writer;
+
+use database::{Database, Paste};
 use rand::{Rng as _, distr::Alphanumeric};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use writer::Writer;
+
+pub use database::StoreError;
 
 const KEY_LENGTH: usize = 16;
 const SIGNS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Pastes in a directory: one file each, in directories by the first two signs of their keys.
+/// Pastes on disk. What is answered is there to stay, also after a loss of power.
 #[derive(Debug)]
 pub struct Store {
-    root: PathBuf,
-    sync: bool,
-}
-
-/// The directory of pastes cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("pastes cannot be kept in {root}")]
-pub struct OpenError {
-    root: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
-/// The first line of a paste's file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    private: bool,
-    /// Seconds since 1970.
-    expires: Option<u64>,
+    database: Arc<Database>,
+    writer: Writer,
 }
 
 impl Store {
-    /// Opens or makes a directory of pastes.
+    /// Opens or makes the pastes of a directory, which one process can use at a time.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn open(root: &Path, sync: bool) -> Result<Self, OpenError> {
-        let wrong = |source| OpenError { root: root.to_owned(), source };
-        let half_made = root.join("tmp");
-        match fs::remove_dir_all(&half_made) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
-            _ => fs::create_dir_all(&half_made).map_err(wrong)?,
-        }
-        Ok(Self { root: root.to_owned(), sync })
+    /// When it cannot be written, is in use, or is damaged.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let database = Arc::new(Database::open(root)?);
+        let writer = Writer::start(Arc::clone(&database))?;
+        Ok(Self { database, writer })
     }
 
     /// A key: the same for the same idempotency key.
@@ -61,56 +47,28 @@ impl Store {
         }
     }
 
-    fn path(&self, key: &str) -> Option<PathBuf> {
-        let sound = key.len() == KEY_LENGTH && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        sound.then(|| self.root.join(&key[..2]).join(key))
-    }
-
-    /// Keeps a paste under a key. A paste that is there already is replaced, whole.
-    pub(crate) fn put(&self, key: &str, text: &str, private: bool, lifetime: Option<u64>) -> io::Result<()> {
-        let path = self.path(key).ok_or_else(|| io::Error::other("no key of this store"))?;
-        let head = Head { private, expires: lifetime.map(|seconds| now().saturating_add(seconds)) };
-        let half_made = self.root.join("tmp").join(Self::key(None));
-        let mut file = File::create_new(&half_made)?;
-        let whole = format!("{}\n{text}", serde_json::to_string(&head)?);
-        let written =
-            file.write_all(whole.as_bytes()).and_then(|()| if self.sync { file.sync_all() } else { Ok(()) });
-        let kept = written.and_then(|()| self.publish(&half_made, &path));
-        if kept.is_err() {
-            let _ = fs::remove_file(&half_made);
-        }
-        kept
-    }
-
-    fn publish(&self, half_made: &Path, path: &Path) -> io::Result<()> {
-        let parent = path.parent().unwrap_or(&self.root);
-        if let Err(error) = fs::rename(half_made, path) {
-            if error.kind() != io::ErrorKind::NotFound {
-                return Err(error);
-            }
-            fs::create_dir_all(parent)?;
-            fs::rename(half_made, path)?;
-            if self.sync {
-                File::open(&self.root)?.sync_all()?;
-            }
-        }
-        if self.sync { File::open(parent)?.sync_all() } else { Ok(()) }
+    /// Keeps a paste under a key. One that is there already stays as it is.
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        text: String,
+        private: bool,
+        lifetime: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let expires = lifetime.map(|seconds| now().saturating_add(seconds));
+        self.writer.put(key, Paste { private, expires, text }).await
     }
 
     /// A paste that may be shown. One whose time is over is removed.
-    pub(crate) fn get(&self, key: &str) -> io::Result<Option<String>> {
-        let Some(path) = self.path(key) else { return Ok(None) };
-        let whole = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?,
-        };
-        let (head, text) = whole.split_once('\n').unwrap_or_default();
-        let head: Head = serde_json::from_str(head)?;
-        if head.expires.is_some_and(|expires| expires <= now()) {
-            fs::remove_file(&path)?;
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let (database, name) = (Arc::clone(&self.database), key.to_owned());
+        let found = tokio::task::spawn_blocking(move || database.get(&name)).await;
+        let Some(paste) = found.map_err(|_| StoreError::Stopped)?? else { return Ok(None) };
+        if paste.is_over() {
+            self.writer.forget(key).await?;
             return Ok(None);
         }
-        Ok((!head.private).then(|| text.to_owned()))
+        Ok((!paste.private).then_some(paste.text))
     }
 }
 
@@ -124,33 +82,59 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), true).unwrap();
+        let store = Store::open(dir.path()).unwrap();
         (dir, store)
     }
 
-    #[test]
-    fn a_paste_comes_back() {
-        let (_dir, store) = store();
+    #[tokio::test]
+    async fn pastes_come_back_from_the_disk() {
+        let (dir, store) = store();
         let key = Store::key(None);
-        store.put(&key, "a\nb\n", false, Some(100)).unwrap();
-        assert_eq!(store.get(&key).unwrap().as_deref(), Some("a\nb\n"));
-        assert_eq!(store.get(&Store::key(None)).unwrap(), None);
+        store.put(&key, "a\nb\n".to_owned(), false, Some(100)).await.unwrap();
+        assert_eq!(store.get(&key).await.unwrap().as_deref(), Some("a\nb\n"));
+        assert_eq!(store.get(&Store::key(None)).await.unwrap(), None);
+        drop(store);
+        let again = Store::open(dir.path()).unwrap();
+        assert_eq!(again.get(&key).await.unwrap().as_deref(), Some("a\nb\n"));
     }
 
-    #[test]
-    fn what_is_private_or_over_is_not_shown() {
+    #[tokio::test]
+    async fn what_is_private_or_over_is_not_shown() {
         let (_dir, store) = store();
-        store.put(&Store::key(Some("private")), "a", true, None).unwrap();
-        store.put(&Store::key(Some("over")), "a", false, Some(0)).unwrap();
-        assert_eq!(store.get(&Store::key(Some("private"))).unwrap(), None);
-        assert_eq!(store.get(&Store::key(Some("over"))).unwrap(), None);
+        let (private, over) = (Store::key(Some("private")), Store::key(Some("over")));
+        store.put(&private, "a".to_owned(), true, None).await.unwrap();
+        store.put(&over, "a".to_owned(), false, Some(0)).await.unwrap();
+        assert_eq!(store.get(&private).await.unwrap(), None);
+        assert_eq!(store.get(&over).await.unwrap(), None);
+        assert!(store.database.get(&over).unwrap().is_none(), "it was removed");
+        store.put(&over, "new".to_owned(), false, None).await.unwrap();
+        assert_eq!(store.get(&over).await.unwrap().as_deref(), Some("new"));
     }
 
-    #[test]
-    fn a_key_leads_nowhere_else() {
+    #[tokio::test]
+    async fn a_repeated_post_changes_nothing() {
         let (_dir, store) = store();
-        for key in ["", "..", "../../etc/passwd", "tmp/aaaaaaaaaaaa", "ääääääää"] {
-            assert_eq!(store.get(key).unwrap(), None);
+        let key = Store::key(Some("once"));
+        store.put(&key, "first".to_owned(), false, None).await.unwrap();
+        store.put(&key, "second".to_owned(), false, None).await.unwrap();
+        assert_eq!(store.get(&key).await.unwrap().as_deref(), Some("first"));
+    }
+
+    #[tokio::test]
+    async fn a_directory_in_use_or_damaged_is_named() {
+        let (dir, store) = store();
+        let error = Store::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("pastes.redb"), "{error}");
+        drop(store);
+        std::fs::write(dir.path().join("pastes.redb"), "rubbish").unwrap();
+        assert!(Store::open(dir.path()).is_err());
+    }
+
+    #[tokio::test]
+    async fn strange_keys_lead_nowhere() {
+        let (_dir, store) = store();
+        for key in ["", "..", "../../etc/passwd", "ääääääää"] {
+            assert_eq!(store.get(key).await.unwrap(), None);
         }
     }
 }
