@@ -1,6 +1,6 @@
 //! Images that tests run.
 
-use crate::Host;
+use crate::{Host, Outcome};
 
 /// Builds `tiny` on a host: busybox on nothing, with its applets in `/bin`.
 ///
@@ -12,6 +12,23 @@ pub fn tiny(host: &Host) -> &'static str {
     std::fs::write(context.join("Dockerfile"), TINY).expect("the scratch directory is writable");
     host.berth(["build", "-q", "-t", "tiny", &context.display().to_string()]).ok();
     "tiny"
+}
+
+/// Imports busybox with a few applets as an image of one layer, which no build remembers.
+///
+/// # Panics
+/// When busybox is not installed or the import fails.
+pub fn imported(host: &Host, name: &str) {
+    let tree = host.dir("imported-image/tree");
+    let bin = host.dir("imported-image/tree/bin");
+    std::fs::copy("/bin/busybox", bin.join("busybox")).expect("the package busybox-static is installed");
+    for applet in ["sh", "echo", "cat", "ls"] {
+        // It is there already when this is called a second time.
+        let _ = std::os::unix::fs::symlink("busybox", bin.join(applet));
+    }
+    let archive = host.dir("imported-image").join("tree.tar");
+    Outcome::of(host.command("tar").arg("-C").arg(&tree).arg("-cf").arg(&archive).arg(".")).ok();
+    host.berth(["import".as_ref(), archive.as_os_str(), name.as_ref()]).ok();
 }
 
 /// The engine root that `scripts/e2e` has filled with a Debian base image and what was built on it.

@@ -30,7 +30,7 @@ pub use netns::Netns;
 pub use pty::Pty;
 pub use raw::Raw;
 pub use recorder::{Recorded, Recorder};
-pub use registry::Registry;
+pub use registry::{Registry, RegistryOptions, Script, certificate, passwords};
 pub use run::Outcome;
 pub use wait::{eventually, eventually_within};
 

@@ -280,6 +280,17 @@ fn the_digests_that_were_promised_are_checked() {
     assert!(matches!(error, ImportError::Digest { what: "layer blob", .. }), "{error}");
     let options = ImportOptions { expected_diff_id: Some(wrong.into()), ..ImportOptions::default() };
     assert!(matches!(place.import_with(&tar, &options), Err(ImportError::Digest { .. })));
+    // That it does not unpack either is the lesser reason.
+    let right = common::gzip(&tar);
+    let mut spoilt = right.clone();
+    spoilt[right.len() / 2] ^= 1;
+    let expected_digest = Some(common::digest_of(&right));
+    let options = ImportOptions { expected_digest, keep_blob: true, ..ImportOptions::default() };
+    let error = place.import_with(&spoilt, &options).unwrap_err();
+    assert!(matches!(error, ImportError::Digest { .. }), "{error}");
+    let expected_digest = Some(common::digest_of(&spoilt));
+    let options = ImportOptions { expected_digest, ..options };
+    assert!(matches!(place.import_with(&spoilt, &options), Err(ImportError::Extract(_))));
     assert!(content(&place.store).is_empty());
     assert_eq!(place.leftovers(), 0);
 }

@@ -21,7 +21,7 @@ use super::node;
 use super::path::{Whiteout, components, whiteout_in};
 use super::reader::Reader;
 use super::remove::remove_tree;
-use super::source::{Chunks, Wanted, inflate};
+use super::source::{Chunks, Tap, Wanted, inflate};
 use super::xattr::{self, is_whiteout, set_opaque};
 
 /// How an archive is unpacked.
@@ -58,7 +58,7 @@ pub fn extract(
     stream: &mut (dyn Read + Send),
     options: &ExtractOptions,
 ) -> Result<Extracted, ExtractError> {
-    let unpacked = inflate(stream, None, Wanted::default(), |chunks| {
+    let unpacked = inflate(&mut Tap::new(stream, None), Wanted::default(), |chunks| {
         let mut reader = Reader::new(chunks, options.limits);
         Extractor::run(root, at, &mut reader, Flavour::Plain, options)
     });

@@ -33,6 +33,6 @@ pub(crate) use pack::{Packed, pack_layer};
 pub(crate) use path::components;
 pub(crate) use reader::Reader;
 pub(crate) use remove::remove_tree;
-pub(crate) use source::{Chunks, Streamed, Wanted, inflate};
+pub(crate) use source::{Chunks, Streamed, Tap, Wanted, inflate};
 pub(crate) use writer::Writer;
 pub(crate) use xattr::{is_opaque, is_whiteout, read as read_xattrs, write as write_xattrs};

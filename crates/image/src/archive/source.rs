@@ -63,49 +63,49 @@ pub(crate) struct Streamed {
     pub(crate) compression: Compression,
 }
 
-/// Runs `consume` on the inflated stream while `stream` is read and copied to `copy` elsewhere.
+/// Runs `consume` on the inflated stream while the tap is read elsewhere.
 ///
 /// The stream is read to its end only if `consume` reads to the end.
-pub(crate) fn inflate<'a, T, E: From<io::Error>>(
-    stream: &'a mut (dyn Read + Send),
-    copy: Option<&'a mut (dyn Write + Send)>,
+pub(crate) fn inflate<T, E: From<io::Error>>(
+    tap: &mut Tap<'_>,
     wanted: Wanted,
     consume: impl FnOnce(&mut Chunks) -> Result<T, E>,
 ) -> Result<(T, Streamed), E> {
-    let mut tap = BufReader::with_capacity(CHUNK, Tap { stream, copy, hasher: None, size: 0 });
+    let mut input = BufReader::with_capacity(CHUNK, &mut *tap);
     // The first bytes are hashed here, what follows where it is read.
-    let start = tap.fill_buf()?;
+    let start = input.fill_buf()?;
     let compression = Compression::detect(start);
     let plain = compression == Compression::None;
     let raw = wanted.raw || (wanted.inflated && plain);
     let hasher = raw.then(|| Sha256::new_with_prefix(start));
-    tap.get_mut().hasher = hasher;
+    input.get_mut().hasher = hasher;
     let (filled, chunks) = sync_channel(AHEAD);
     let (used, empty) = channel();
     let hasher = (wanted.inflated && !plain).then(Sha256::new);
     let mut chunks = Chunks { chunks, used, chunk: Vec::new(), taken: 0, hasher };
-    thread::scope(|scope| {
-        let producer = scope.spawn(move || produce(tap, compression, &filled, &empty));
+    let (consumed, inflated) = thread::scope(|scope| {
+        let producer = scope.spawn(move || produce(input, compression, &filled, &empty));
         let consumed = consume(&mut chunks);
         let inflated = chunks.hasher.take();
         drop(chunks);
-        let tap = producer.join().map_err(|_| io::Error::other("the inflating thread panicked"));
+        let produced = producer.join().map_err(|_| io::Error::other("the inflating thread panicked"));
         let consumed = consumed?;
-        let tap = tap??.into_inner();
-        let raw = tap.hasher.map(finish);
-        let inflated = inflated.map(finish).or(raw.filter(|_| plain));
-        Ok((consumed, Streamed { raw, inflated, size: tap.size, compression }))
-    })
+        produced??;
+        Ok::<_, E>((consumed, inflated))
+    })?;
+    let raw = tap.hasher.take().map(finish);
+    let inflated = inflated.map(finish).or(raw.filter(|_| plain));
+    Ok((consumed, Streamed { raw, inflated, size: tap.size, compression }))
 }
 
 /// Inflates to the end, or until nobody listens any more.
-fn produce<'a>(
-    mut tap: BufReader<Tap<'a>>,
+fn produce<R: Read>(
+    mut input: BufReader<R>,
     compression: Compression,
     filled: &SyncSender<io::Result<Vec<u8>>>,
     empty: &Receiver<Vec<u8>>,
-) -> io::Result<BufReader<Tap<'a>>> {
-    let done = inflater(compression, &mut tap).and_then(|mut inflated| {
+) -> io::Result<()> {
+    let done = inflater(compression, &mut input).and_then(|mut inflated| {
         while let Some(chunk) = next_chunk(&mut inflated, empty)? {
             if filled.send(Ok(chunk)).is_err() {
                 break;
@@ -119,7 +119,7 @@ fn produce<'a>(
         let _ = filled.send(Err(error));
         return Err(copy);
     }
-    Ok(tap)
+    Ok(())
 }
 
 fn inflater<'a, R: BufRead>(compression: Compression, input: &'a mut R) -> io::Result<Box<dyn Read + 'a>> {
@@ -151,12 +151,29 @@ fn finish(hasher: Sha256) -> Digest {
     Digest::from_bytes(hasher.finalize().into())
 }
 
-/// Hashes and copies what passes.
-struct Tap<'a> {
+/// A stream as it comes: hashes and copies what passes.
+pub(crate) struct Tap<'a> {
     stream: &'a mut (dyn Read + Send + 'a),
     copy: Option<&'a mut (dyn Write + Send + 'a)>,
     hasher: Option<Sha256>,
     size: u64,
+}
+
+impl<'a> Tap<'a> {
+    pub(crate) fn new(
+        stream: &'a mut (dyn Read + Send + 'a),
+        copy: Option<&'a mut (dyn Write + Send + 'a)>,
+    ) -> Self {
+        Self { stream, copy, hasher: None, size: 0 }
+    }
+
+    /// Reads what is left, for its digest only; `None` when it was not hashed or cannot be read.
+    pub(crate) fn rest(self) -> Option<Digest> {
+        let mut rest = Tap { copy: None, ..self };
+        rest.hasher.as_ref()?;
+        io::copy(&mut rest, &mut io::sink()).ok()?;
+        rest.hasher.map(finish)
+    }
 }
 
 impl Read for Tap<'_> {
@@ -166,8 +183,10 @@ impl Read for Tap<'_> {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(read);
         }
-        if let Some(copy) = &mut self.copy {
-            copy.write_all(read)?;
+        if let Some(Err(error)) = self.copy.as_mut().map(|copy| copy.write_all(read)) {
+            // Nobody needs the digest of what cannot be kept.
+            self.hasher = None;
+            return Err(error);
         }
         self.size += count as u64;
         Ok(count)

@@ -12,7 +12,7 @@ use beneath::Root;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::archive::{Chunks, Limits, Wanted, extract_layer, inflate};
+use crate::archive::{Chunks, Limits, Tap, Wanted, extract_layer, inflate};
 use crate::{
     CommitError, CommitOptions, ContainerConfig, ExtractError, HistoryEntry, Image, ImageConfig, ImportError,
     Layer, Lease, PutImageError, Reference, Scratch, Store, StoreError,
@@ -250,7 +250,7 @@ fn make_layer(
     let root = Root::open(&tree).map_err(failed)?;
     tool::run(options, &packages(options, sources), &inputs, progress, |stream| {
         let unpack = |chunks: &mut Chunks| extract_layer(&root, chunks, Limits::default());
-        let unpacked = inflate(stream, None, Wanted::default(), unpack);
+        let unpacked = inflate(&mut Tap::new(stream, None), Wanted::default(), unpack);
         unpacked.map(drop).map_err(|error| ImportError::Extract(error).into())
     })?;
     tidy::tidy(&root, Path::new("/"), sources, settings, options.keep_docs)

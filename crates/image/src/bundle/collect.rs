@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 
 use super::load::{LoadError, LoadEvent};
 use crate::archive::{
-    Chunks, Entry, ExtractError, Header, Kind, Limits, Reader, Wanted, components, inflate,
+    Chunks, Entry, ExtractError, Header, Kind, Limits, Reader, Tap, Wanted, components, inflate,
 };
 use crate::manifest::MAX_DOCUMENT;
 use crate::{Digest, ImportError, ImportOptions, Layer, LayerId, Lease, Store};
@@ -68,7 +68,7 @@ pub(super) fn collect(
     told: &mut dyn FnMut(LoadEvent),
 ) -> Result<(), LoadError> {
     let known = Known::of(store)?;
-    inflate(stream, None, Wanted::default(), |chunks: &mut Chunks| {
+    inflate(&mut Tap::new(stream, None), Wanted::default(), |chunks: &mut Chunks| {
         let limits = Limits { bytes: u64::MAX, entries: MAX_MEMBERS };
         let mut reader = Reader::new(chunks, limits);
         let mut entry = Entry::default();

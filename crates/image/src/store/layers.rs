@@ -16,7 +16,7 @@ use super::lease::Lease;
 use super::session::{Held, remove_quietly};
 use super::{BlobRef, CommitError, CommitOptions, ImportError, ImportOptions, Layer, Store, StoreError};
 use crate::archive::{
-    Chunks, ExtractError, Extracted, Limits, Packed, Streamed, Wanted, extract_layer, inflate, pack_layer,
+    Chunks, ExtractError, Extracted, Packed, Streamed, Tap, Wanted, extract_layer, inflate, pack_layer,
 };
 use crate::{Digest, LayerId, PackError};
 
@@ -60,13 +60,7 @@ impl Store {
         let scratch = self.scratch()?;
         let (dir, blob) = (scratch.path().join("layer"), scratch.path().join("blob"));
         make_layer_dir(&dir)?;
-        let unpacked = unpack(
-            stream,
-            &dir,
-            options.keep_blob.then_some(blob.as_path()),
-            wanted(options),
-            options.limits,
-        )?;
+        let unpacked = unpack(stream, &dir, options.keep_blob.then_some(blob.as_path()), options)?;
         check_digests(&unpacked, options)?;
         let layer = match unpacked.kept() {
             Some(layer) if options.keep_blob => layer,
@@ -86,7 +80,7 @@ impl Store {
         dir: &Path,
         options: &ImportOptions,
     ) -> Result<(), ImportError> {
-        let unpacked = unpack(stream, dir, None, wanted(options), options.limits)?;
+        let unpacked = unpack(stream, dir, None, options)?;
         check_digests(&unpacked, options)
     }
 
@@ -273,19 +267,29 @@ fn unpack(
     stream: &mut (dyn Read + Send),
     dir: &Path,
     blob: Option<&Path>,
-    wanted: Wanted,
-    limits: Limits,
+    options: &ImportOptions,
 ) -> Result<Unpacked, ImportError> {
     let root = Root::open(dir).map_err(|source| StoreError::io("open", dir, source))?;
     let mut copy = blob.map(BlobCopy::create).transpose()?;
-    let result = {
-        let copy = copy.as_mut().map(|copy| copy as &mut (dyn Write + Send));
-        inflate(stream, copy, wanted, |chunks: &mut Chunks| extract_layer(&root, chunks, limits))
+    let mut tap = Tap::new(stream, copy.as_mut().map(|copy| copy as &mut (dyn Write + Send)));
+    let result = inflate(&mut tap, wanted(options), |chunks: &mut Chunks| {
+        extract_layer(&root, chunks, options.limits)
+    });
+    let result = result.map_err(|error| unpack_error(error, dir));
+    // What does not unpack may be something else than was asked for, which says more.
+    let other = match (&result, options.expected_digest) {
+        (Err(ImportError::Extract(_)), Some(expected)) => {
+            tap.rest().filter(|found| *found != expected).map(|found| (expected, found))
+        }
+        _ => None,
     };
     if let Some(copy) = copy {
         copy.finish()?;
     }
-    let ((extracted, tar_size), streamed) = result.map_err(|error| unpack_error(error, dir))?;
+    if let Some((expected, found)) = other {
+        return Err(ImportError::Digest { what: BLOB, expected, found });
+    }
+    let ((extracted, tar_size), streamed) = result?;
     Ok(Unpacked { extracted, tar_size, streamed })
 }
 
@@ -298,8 +302,11 @@ fn unpack_error(error: ExtractError, dir: &Path) -> ImportError {
     }
 }
 
+/// What a stream is called as it comes.
+const BLOB: &str = "layer blob";
+
 fn check_digests(unpacked: &Unpacked, options: &ImportOptions) -> Result<(), ImportError> {
-    let blob = (options.expected_digest, unpacked.streamed.raw, "layer blob");
+    let blob = (options.expected_digest, unpacked.streamed.raw, BLOB);
     let tar =
         (options.expected_diff_id.map(|id| *id.digest()), unpacked.streamed.inflated, "uncompressed layer");
     for (expected, found, what) in [blob, tar] {
@@ -353,7 +360,7 @@ pub(crate) fn make_layer_dir(dir: &Path) -> Result<(), StoreError> {
 }
 
 pub(crate) fn unpack_to(stream: &mut (dyn Read + Send), dir: &Path) -> Result<(), ImportError> {
-    unpack(stream, dir, None, Wanted::default(), Limits::default()).map(drop)
+    unpack(stream, dir, None, &ImportOptions::default()).map(drop)
 }
 
 fn take(dir: &Path, to: &Path) -> Result<(), CommitError> {
@@ -379,7 +386,8 @@ fn pack(dir: &Path, options: &CommitOptions) -> Result<Layer, CommitError> {
 /// Inflates a blob into `to`; digest and length of what was written.
 fn inflate_blob(mut blob: File, to: &mut dyn Write) -> io::Result<(Digest, u64)> {
     let wanted = Wanted { raw: false, inflated: true };
-    let (length, streamed) = inflate(&mut blob, None, wanted, |chunks: &mut Chunks| io::copy(chunks, to))?;
+    let (length, streamed) =
+        inflate(&mut Tap::new(&mut blob, None), wanted, |chunks: &mut Chunks| io::copy(chunks, to))?;
     let digest = streamed.inflated.ok_or_else(|| io::Error::other("the blob was not hashed"))?;
     Ok((digest, length))
 }
