@@ -71,27 +71,6 @@ fn rubbish_answers_end_as_dead_letters_that_can_be_tried_again() {
 }
 
 #[test]
-fn redis_fails_over_to_its_replica() {
-    if !all_installed() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let (mut redis, clickhouse, paste, _) = paste_for(dir.path(), Answer::Url);
-    let replica = Redis::replica_of(&redis);
-    let lookup = Lookup::new(dir.path(), &[&redis, &replica], &clickhouse, &paste.url());
-    lookup.ok("enqueue --count 4000 --hit-ratio 0.5");
-    redis.ask::<usize>(&["WAIT", "1", "10000"]);
-    eventually("the replica has all", || replica.ask::<usize>(&["LLEN", "lookup"]) == 4000);
-    let service = lookup.serve();
-    eventually("some are saved", || lookup.saved_count() > 100);
-    redis.kill();
-    replica.ask::<String>(&["REPLICAOF", "NO", "ONE"]);
-    eventually("every task is done", || lookup.saved_count() >= 2000 && replica.left() == 0);
-    assert_eq!(lookup.saved().len(), 2000);
-    drop(service);
-}
-
-#[test]
 fn a_full_disk_is_waited_for() {
     if !all_installed() || !rustix::process::geteuid().is_root() {
         eprintln!("\n*** NOT TESTED: a full disk needs root for a file system of its own ***\n");

@@ -9,7 +9,7 @@ mod world;
 
 pub use clickhouse::ClickHouse;
 pub use lookup::{Lookup, Results, Running};
-pub use redis_server::Redis;
+pub use redis_server::{Redis, sentinel};
 pub use rustix::process::Signal;
 pub use scripted::{Answer, Scripted};
 pub use world::{KINDS, World};

@@ -1,4 +1,4 @@
-use super::{Server, eventually, free_port};
+use super::{Server, Signal, eventually, free_port};
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
@@ -44,6 +44,15 @@ impl Redis {
         eventually("redis answers", || self.try_ask::<String>(&["PING"]).is_ok_and(|pong| pong == "PONG"));
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.server.as_ref().unwrap().signal(signal);
+    }
+
+    pub fn is_primary(&self) -> bool {
+        self.info("role") == "master"
+    }
+
     /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.server = None;
@@ -73,6 +82,26 @@ impl Redis {
     pub fn left(&self) -> usize {
         self.try_ask(&["EVAL", LEFT, "0"]).unwrap_or(usize::MAX)
     }
+}
+
+/// Redis Sentinel, which watches a primary and promotes its replica after half a second without an answer.
+pub fn sentinel(primary: &Redis) -> Server {
+    let (port, config) = (free_port(), primary.directory.with_extension("sentinel"));
+    let name = "queue";
+    let text = format!(
+        "port {port}\nbind 127.0.0.1\nsentinel monitor {name} 127.0.0.1 {} 1\n\
+         sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
+        primary.port
+    );
+    std::fs::write(&config, text).unwrap();
+    let child =
+        Command::new("redis-server").arg(&config).arg("--sentinel").stdout(Stdio::null()).spawn().unwrap();
+    let sentinel = Redis { port, directory: config, server: None };
+    eventually("sentinel knows the replica", || {
+        let replicas = sentinel.try_ask::<Vec<redis::Value>>(&["SENTINEL", "REPLICAS", name]);
+        replicas.is_ok_and(|replicas| replicas.len() == 1)
+    });
+    Server(child)
 }
 
 const LEFT: &str = "local left = 0
