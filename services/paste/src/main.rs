@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn run(listen: SocketAddr, serve: Serve) -> Result<(), Box<dyn Error>> {
     use tokio::signal::unix::{SignalKind, signal};
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
