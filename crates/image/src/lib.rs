@@ -25,7 +25,7 @@ pub use reference::{Reference, ReferenceError};
 pub use slim::{Finding, LayerReport, Waste};
 pub use store::{
     BlobRef, CommitError, CommitOptions, Foreign, HistoryRow, Image, ImageManifest, ImportError,
-    ImportOptions, Layer, Lease, OpenError, Problem, PruneReport, PutImageError, RemoveError, Removed,
-    ResolveError, Scratch, Store, StoreError, Usage,
+    ImportOptions, Layer, Lease, OpenError, Problem, PruneReport, PutImageError, PutIndexError, RemoveError,
+    Removed, ResolveError, Scratch, Store, StoreError, StoredDocument, Usage,
 };
 pub use view::{Node, NodeKind, View, ViewError};

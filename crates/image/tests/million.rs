@@ -92,5 +92,5 @@ fn a_million_entries_unpack_in_bounded_memory_or_end_at_the_limit() {
     let grown = peak() - before;
     assert!(grown < 64 << 10, "{grown} KiB more for {ENTRIES} entries");
     drop(lease);
-    store.discard(&[layer.id]).unwrap();
+    store.discard(&[layer.id], &[]).unwrap();
 }

@@ -137,7 +137,7 @@ impl Store {
             .and_then(|()| self.take_all(&lease, &mut collected));
         drop(lease);
         // What no image came of goes: layers of other platforms, or all of them.
-        self.discard(&collected.fresh)?;
+        self.discard(&collected.fresh, &[])?;
         taken
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::files::{rename, to_json, write_file};
+use super::platforms::PlatformsRecord;
 use crate::{Digest, ImageId, LayerId, Reference};
 
 /// The format this version writes.
@@ -19,6 +20,9 @@ pub(crate) struct Index {
     pub(crate) images: BTreeMap<ImageId, ImageRecord>,
     /// Full references to images.
     pub(crate) references: BTreeMap<String, ImageId>,
+    /// Full references that stand for images of several platforms.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) platforms: BTreeMap<String, PlatformsRecord>,
 }
 
 /// What the index says of one image.
@@ -38,7 +42,8 @@ pub(crate) struct ImageRecord {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { format: FORMAT, images: BTreeMap::new(), references: BTreeMap::new() }
+        let (images, references, platforms) = Default::default();
+        Self { format: FORMAT, images, references, platforms }
     }
 }
 
@@ -57,7 +62,9 @@ impl Index {
     /// Every blob an image has, but for those of its layers.
     pub(crate) fn blobs(&self) -> BTreeSet<Digest> {
         let configs = self.images.keys().map(|id| *id.digest());
-        configs.chain(self.images.values().flat_map(|image| image.blobs.iter().copied())).collect()
+        let of_images = self.images.values().flat_map(|image| image.blobs.iter().copied());
+        let of_indexes = self.platforms.values().flat_map(|record| record.blobs.iter().copied());
+        configs.chain(of_images).chain(of_indexes).collect()
     }
 
     /// Replaces the file at `path`, by way of `temporary`.

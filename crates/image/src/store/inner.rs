@@ -193,6 +193,7 @@ impl<'a> Locked<'a> {
         let before = self.inner.index()?;
         let mut index = Index::clone(&before);
         let result = change(&mut index)?;
+        index.drop_stale_platforms();
         if index != *before {
             index.save(&self.inner.index_path(), &self.inner.root.join("index.json.new"))?;
         }

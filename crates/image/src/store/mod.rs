@@ -34,6 +34,7 @@ mod index;
 mod inner;
 mod layers;
 mod lease;
+mod platforms;
 mod remove;
 mod repair;
 mod scratch;
@@ -45,6 +46,7 @@ pub use error::{
     CommitError, ImportError, OpenError, Problem, PutImageError, RemoveError, ResolveError, StoreError,
 };
 pub use lease::Lease;
+pub use platforms::{PutIndexError, StoredDocument};
 pub use scratch::Scratch;
 
 use inner::Inner;

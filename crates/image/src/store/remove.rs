@@ -6,7 +6,7 @@ use super::collect::Garbage;
 use super::images::find;
 use super::index::Index;
 use super::{PruneReport, RemoveError, Removed, Store, StoreError, Usage};
-use crate::{ImageId, LayerId};
+use crate::{Digest, ImageId, LayerId};
 
 impl Store {
     /// Removes a name, or the image with it when it was the last one, with Docker's rules for `rmi`; `usage` says
@@ -29,14 +29,15 @@ impl Store {
         Ok(removed)
     }
 
-    /// Removes those of the given layers that no image and no lease needs, with their blobs; for what was made for an image
-    /// that did not come to be.
-    pub fn discard(&self, layers: &[LayerId]) -> Result<(), StoreError> {
-        if layers.is_empty() {
+    /// Removes those of the given layers (with their blobs) and blobs that no image and no lease needs; for what was made
+    /// for an image that did not come to be.
+    pub fn discard(&self, layers: &[LayerId], blobs: &[Digest]) -> Result<(), StoreError> {
+        if layers.is_empty() && blobs.is_empty() {
             return Ok(());
         }
         let locked = self.inner.lock()?;
-        let garbage = Garbage { layers: layers.iter().copied().collect(), ..Garbage::default() };
+        let (layers, blobs) = (layers.iter().copied().collect(), blobs.iter().copied().collect());
+        let garbage = Garbage { layers, blobs, ..Garbage::default() };
         let freed = locked.collect(garbage, &|_| false)?;
         drop(locked);
         freed.finish();
@@ -72,7 +73,9 @@ fn unname(
     let names = index.names(&found.id);
     if let Some(reference) = found.reference.filter(|_| names.len() > 1) {
         index.references.remove(&reference.to_string());
-        return Ok((vec![Removed::Untagged(reference)], Garbage::default()));
+        let (mut removed, mut garbage) = (vec![Removed::Untagged(reference)], Garbage::default());
+        drop_platforms(index, usage, &mut removed, &mut garbage);
+        return Ok((removed, garbage));
     }
     let stays = match usage(&found.id) {
         Usage::Unused => false,
@@ -86,9 +89,30 @@ fn unname(
     }
     index.references.retain(|_, image| *image != found.id);
     let mut removed: Vec<Removed> = names.into_iter().map(Removed::Untagged).collect();
-    let garbage = if stays { Garbage::default() } else { drop_image(index, &found.id) };
+    let mut garbage = if stays { Garbage::default() } else { drop_image(index, &found.id) };
     removed.extend((!stays).then_some(Removed::Deleted(found.id)));
+    drop_platforms(index, usage, &mut removed, &mut garbage);
     Ok((removed, garbage))
+}
+
+/// Takes away what belonged to indexes whose name is gone: their documents, and images of theirs without a name.
+fn drop_platforms(
+    index: &mut Index,
+    usage: &dyn Fn(&ImageId) -> Usage,
+    removed: &mut Vec<Removed>,
+    garbage: &mut Garbage,
+) {
+    let stale = index.drop_stale_platforms();
+    let named: BTreeSet<ImageId> = index.references.values().copied().chain(index.of_platforms()).collect();
+    for record in stale {
+        garbage.blobs.extend(record.blobs);
+        for id in record.images.iter().filter(|id| !named.contains(id) && usage(id) == Usage::Unused) {
+            removed.extend(index.images.contains_key(id).then_some(Removed::Deleted(*id)));
+            let own = drop_image(index, id);
+            garbage.layers.extend(own.layers);
+            garbage.blobs.extend(own.blobs);
+        }
+    }
 }
 
 fn in_use(name: &str, id: ImageId, container: String, running: bool) -> RemoveError {
@@ -103,7 +127,7 @@ fn drop_image(index: &mut Index, id: &ImageId) -> Garbage {
 }
 
 fn drop_unused(index: &mut Index, all: bool, usage: &dyn Fn(&ImageId) -> Usage) -> Vec<Removed> {
-    let named: BTreeSet<ImageId> = index.references.values().copied().collect();
+    let named: BTreeSet<ImageId> = index.references.values().copied().chain(index.of_platforms()).collect();
     let ids: Vec<ImageId> = index.images.keys().copied().collect();
     let mut removed = Vec::new();
     for id in ids.iter().filter(|id| (all || !named.contains(id)) && usage(id) == Usage::Unused) {

@@ -105,7 +105,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.lease = None;
         let made = std::mem::take(self.made.get_mut().unwrap_or_else(PoisonError::into_inner));
-        if let Err(error) = self.store.discard(&made) {
+        if let Err(error) = self.store.discard(&made, &[]) {
             tracing::warn!(%error, "layers of a pull that failed stay until the next prune");
         }
     }

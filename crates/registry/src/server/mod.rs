@@ -2,11 +2,15 @@
 //!
 //! Follows the OCI distribution specification: pull, push, content discovery. A repository is a name of the local store:
 //! `host/app:1` offers and takes what is called `app:1` here. Everybody may read; writing needs the token, as a bearer
-//! token or as the password of any user. Layers that were made here are given out as uncompressed tar streams. Indexes
-//! are not taken: an image has one platform here.
+//! token or as the password of any user. Layers that were made here are given out as uncompressed tar streams. An index
+//! of several platforms is kept with all its images; here its name leads to the image for this machine. What was
+//! uploaded and got no manifest is removed after [`ServerOptions::idle`].
+//!
+//! Tasks: one for each connection, and one that removes what was abandoned.
 
 mod blob;
 mod manifest;
+mod pushes;
 mod reply;
 mod route;
 mod upload;
@@ -14,6 +18,7 @@ mod upload;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -21,11 +26,12 @@ use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request};
-use hyper_util::rt::TokioIo;
-use image::{Digest, Lease, Store};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use image::{Digest, Store};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use pushes::Pushes;
 use reply::{Refusal, Reply};
 use route::{Route, Target};
 use upload::Upload;
@@ -38,6 +44,14 @@ const CONNECTIONS: usize = 256;
 pub struct ServerOptions {
     /// What writers must know; without it nobody writes.
     pub token: Option<String>,
+    /// How long an upload may rest, and what was uploaded wait for its manifest.
+    pub idle: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { token: None, idle: Duration::from_secs(24 * 3600) }
+    }
 }
 
 /// What all connections share.
@@ -45,9 +59,9 @@ struct Server {
     store: Store,
     /// The token's digest: comparing digests tells nothing by the time it takes.
     token: Option<Digest>,
+    idle: Duration,
     uploads: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Upload>>>>,
-    /// What was uploaded to a repository stays until its manifest is there.
-    leases: Mutex<HashMap<String, Arc<Lease>>>,
+    pushes: Pushes,
 }
 
 /// Serves a store until the future is dropped.
@@ -60,7 +74,16 @@ pub async fn serve(
     options: ServerOptions,
 ) -> std::io::Result<Infallible> {
     let token = options.token.map(|token| Digest::of(token.as_bytes()));
-    let server = Arc::new(Server { store, token, uploads: Mutex::default(), leases: Mutex::default() });
+    let (idle, uploads, pushes) = (options.idle, Mutex::default(), Pushes::default());
+    let server = Arc::new(Server { store, token, idle, uploads, pushes });
+    let sweeping = Arc::clone(&server).sweep();
+    tokio::select! {
+        ended = accept(listener, server) => ended,
+        () = sweeping => Err(std::io::Error::other("the sweeping ended")),
+    }
+}
+
+async fn accept(listener: TcpListener, server: Arc<Server>) -> std::io::Result<Infallible> {
     let turns = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let turn = Arc::clone(&turns).acquire_owned().await.map_err(std::io::Error::other)?;
@@ -72,7 +95,9 @@ pub async fn serve(
                 let server = Arc::clone(&server);
                 async move { Ok::<_, Infallible>(server.answer(request).await) }
             });
-            let connection = hyper::server::conn::http1::Builder::new();
+            let mut connection = hyper::server::conn::http1::Builder::new();
+            // With it heads must come within half a minute.
+            connection.timer(TokioTimer::new());
             if let Err(error) = connection.serve_connection(TokioIo::new(stream), service).await {
                 tracing::debug!(%peer, %error, "a connection broke");
             }
@@ -134,17 +159,6 @@ impl Server {
             (Some(_), false) => Err(Refusal::Unauthorized),
             (None, _) => Err(Refusal::ReadOnly),
         }
-    }
-
-    /// The lease for what is uploaded to a repository.
-    fn lease(&self, repository: &str) -> Result<Arc<Lease>, Refusal> {
-        let mut leases = lock(&self.leases);
-        if let Some(lease) = leases.get(repository) {
-            return Ok(Arc::clone(lease));
-        }
-        let lease = Arc::new(self.store.lease()?);
-        leases.insert(repository.to_owned(), Arc::clone(&lease));
-        Ok(lease)
     }
 
     /// Runs work that blocks, on a thread of its own.

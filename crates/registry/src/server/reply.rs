@@ -7,7 +7,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
-use image::{ImportError, PutImageError, StoreError};
+use image::{ImportError, PutImageError, PutIndexError, StoreError};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(super) type Reply = Response<Body>;
@@ -102,6 +102,16 @@ impl From<PutImageError> for Refusal {
                 Self::Manifest(format!("the configuration names a layer that was not sent: {layer}"))
             }
             PutImageError::Store(error) => error.into(),
+            other => Self::Manifest(other.to_string()),
+        }
+    }
+}
+
+impl From<PutIndexError> for Refusal {
+    fn from(error: PutIndexError) -> Self {
+        match error {
+            PutIndexError::Put(error) => error.into(),
+            PutIndexError::Store(error) => error.into(),
             other => Self::Manifest(other.to_string()),
         }
     }

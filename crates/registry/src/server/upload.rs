@@ -1,18 +1,22 @@
 //! Taking blobs: a layer is unpacked when its last byte has come.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_RANGE;
 use hyper::{Request, StatusCode};
 use image::manifest::MAX_DOCUMENT;
-use image::{Digest, ImportError, ImportOptions, Scratch};
+use image::{Digest, ImportError, ImportOptions, LayerId, Lease, Scratch};
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, timeout};
 
+use super::pushes::Part;
 use super::reply::{Refusal, Reply, bare};
 use super::route::{digest_of, query};
 use super::{Server, lock};
@@ -27,6 +31,8 @@ pub(super) struct Upload {
     scratch: Scratch,
     file: tokio::fs::File,
     size: u64,
+    /// When something of it came last.
+    pub(super) used: Instant,
 }
 
 fn broken(error: io::Error) -> Refusal {
@@ -37,8 +43,11 @@ fn broken(error: io::Error) -> Refusal {
 }
 
 impl Upload {
-    async fn take(&mut self, mut body: Incoming) -> Result<(), Refusal> {
-        while let Some(frame) = body.frame().await {
+    /// Takes bytes; a client that sends none for `idle` is given up.
+    async fn take(&mut self, mut body: Incoming, idle: Duration) -> Result<(), Refusal> {
+        let late = |_| Refusal::Blob("the upload stands still".to_owned());
+        while let Some(frame) = timeout(idle, body.frame()).await.map_err(late)? {
+            self.used = Instant::now();
             let frame = frame.map_err(|_| Refusal::Blob("the upload broke off".to_owned()))?;
             if let Some(data) = frame.data_ref() {
                 self.file.write_all(data).await.map_err(broken)?;
@@ -61,7 +70,7 @@ impl Server {
     ) -> Result<Reply, Refusal> {
         let text = request.uri().query().map(str::to_owned);
         if let Some(digest) = query(text.as_deref(), "mount").and_then(|digest| digest_of(digest).ok())
-            && self.has(&repository, digest).await?
+            && self.has(digest).await?
         {
             return Ok(created(&repository, &digest));
         }
@@ -82,6 +91,7 @@ impl Server {
             scratch,
             file: tokio::fs::File::from_std(file),
             size: 0,
+            used: Instant::now(),
         };
         let mut uploads = lock(&self.uploads);
         if uploads.len() >= UPLOADS {
@@ -93,18 +103,21 @@ impl Server {
         Ok(id)
     }
 
-    /// Whether the store has a blob already; it stays until the repository's manifest is there.
-    async fn has(self: &Arc<Self>, repository: &str, digest: Digest) -> Result<bool, Refusal> {
-        let repository = repository.to_owned();
+    /// Whether the store has a layer's blob already; it stays for the manifest that comes.
+    async fn has(self: &Arc<Self>, digest: Digest) -> Result<bool, Refusal> {
         self.blocking(move |server| {
-            let lease = server.lease(&repository)?;
+            let lease = server.store.lease()?;
             let layers = server.store.layers()?;
             let own = |layer: &&image::Layer| match &layer.blob {
                 Some(blob) => blob.digest == digest,
                 None => *layer.id.digest() == digest,
             };
             let layer = layers.iter().find(own);
-            Ok(layer.is_some_and(|layer| lease.protect(&layer.id).is_ok()))
+            let Some(layer) = layer.filter(|layer| lease.protect(&layer.id).is_ok()) else {
+                return Ok(false);
+            };
+            server.pushes.keep(Part::layer(lease, layer.id, false));
+            Ok(true)
         })
         .await
     }
@@ -133,7 +146,7 @@ impl Server {
         if start.is_some_and(|start| start != upload.size) {
             return Err(Refusal::Range);
         }
-        upload.take(request.into_body()).await?;
+        upload.take(request.into_body(), self.idle).await?;
         Ok(bare(StatusCode::ACCEPTED, &place(&repository, &id, &upload.progress())))
     }
 
@@ -156,19 +169,17 @@ impl Server {
         let digest = digest_of(query(request.uri().query(), "digest").unwrap_or_default())?;
         let upload = self.upload(&repository, &id)?;
         lock(&self.uploads).remove(&id);
-        upload.lock().await.take(request.into_body()).await?;
-        let name = repository.clone();
+        upload.lock().await.take(request.into_body(), self.idle).await?;
         self.blocking(move |server| {
             let upload = upload.blocking_lock();
-            server.keep(&name, &upload, &digest)
+            server.keep(&upload, &digest)
         })
         .await?;
         Ok(created(&repository, &digest))
     }
 
     /// Unpacks a layer, or keeps a small document.
-    fn keep(&self, repository: &str, upload: &Upload, digest: &Digest) -> Result<(), Refusal> {
-        let lease = self.lease(repository)?;
+    fn keep(&self, upload: &Upload, digest: &Digest) -> Result<(), Refusal> {
         let path = upload.scratch.path().join(FILE);
         let is_document = upload.size <= MAX_DOCUMENT && {
             let mut start = [0; 1];
@@ -180,18 +191,31 @@ impl Server {
             if Digest::of(&content) != *digest {
                 return Err(Refusal::Blob(format!("what was sent does not have the digest {digest}")));
             }
-            self.store.put_blob(&lease, &content)?;
-            return Ok(());
+            return self.keep_document(self.store.lease()?, &content);
         }
         let mut file = std::fs::File::open(&path).map_err(broken)?;
         let options =
             ImportOptions { keep_blob: true, expected_digest: Some(*digest), ..ImportOptions::default() };
+        let lease = self.store.lease()?;
+        let known: BTreeSet<LayerId> = self.store.layers()?.iter().map(|layer| layer.id).collect();
         match self.store.import_layer(&lease, &mut file, &options) {
             Err(ImportError::Digest { .. }) => {
                 Err(Refusal::Blob(format!("what was sent does not have the digest {digest}")))
             }
-            done => Ok(done.map(drop)?),
+            done => {
+                let layer = done?.id;
+                self.pushes.keep(Part::layer(lease, layer, !known.contains(&layer)));
+                Ok(())
+            }
         }
+    }
+
+    /// Keeps a small blob for the manifest that comes after it.
+    pub(super) fn keep_document(&self, lease: Lease, content: &[u8]) -> Result<(), Refusal> {
+        let fresh = self.store.open_blob(&Digest::of(content)).is_err();
+        let digest = self.store.put_blob(&lease, content)?;
+        self.pushes.keep(Part::blob(lease, digest, fresh));
+        Ok(())
     }
 }
 

@@ -50,7 +50,7 @@ impl Run for Serve {
         let who = if token.is_some() { "Whoever comes" } else { "Nobody" };
         output::note(&format!("Serving on http://{address}/v2/. {who} {writers}."));
         tokio::select! {
-            ended = serve(listener, store, ServerOptions { token }) => match ended {
+            ended = serve(listener, store, ServerOptions { token, ..ServerOptions::default() }) => match ended {
                 Ok(never) => match never {},
                 Err(error) => Err(Failure::new(format!("the registry ended: {error}"))),
             },
