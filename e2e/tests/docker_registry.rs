@@ -22,6 +22,49 @@ fn docker_pushes_pulls_and_runs_what_is_not_there() {
 }
 
 #[test]
+fn a_project_pushes_what_it_builds_and_pulls_what_it_needs() {
+    const IMAGE: &str = "localhost:5000/team/app:1";
+    let host = Host::new();
+    images::tiny(&host);
+    let _registry = Registry::start(&host);
+    host.file("maker/Dockerfile", "FROM tiny\nRUN echo made > /made\nCMD [\"sleep\", \"1000\"]\n");
+    let maker = host.project(
+        "maker",
+        &format!("services:\n  app: {{build: ., image: '{IMAGE}'}}\n  local: {{image: tiny}}\n"),
+    );
+    host.compose(&maker, "build -q").ok();
+    let pushed = host.compose(&maker, "push").ok();
+    assert!(pushed.contains("1: digest: sha256:") && !pushed.contains("tiny"), "{pushed}");
+    host.ok(&format!("rmi {IMAGE}"));
+
+    let user = host.project("user", &format!("services:\n  app: {{image: '{IMAGE}', stop_signal: KILL}}\n"));
+    let error = host.compose(&user, "up -d --pull never").fails(1);
+    assert!(error.contains(IMAGE) && error.contains("is not there"), "{error}");
+    let up = host.compose(&user, "up -d");
+    assert!(up.stderr.contains(&format!("Image {IMAGE}  Pulled")), "{up}");
+    up.ok();
+    host.compose(&user, "down --rmi all").ok();
+    // Without a name the images of the project here are meant.
+    let mut pull = host.berth_command(["pull"]);
+    let pulled = Outcome::of(pull.current_dir(&user)).ok();
+    assert!(pulled.contains("Status: Downloaded newer image"), "{pulled}");
+    assert_eq!(host.compose(&user, "pull --policy missing").ok(), "");
+    host.project(
+        "user",
+        "services:\n  app: {image: 'localhost:5000/team/none:1'}\n  web: {image: tiny, pull_policy: never}\n",
+    );
+    let error = host.compose(&user, "pull").fails(1);
+    assert!(error.contains("localhost:5000/team/none:1") && !error.contains("tiny"), "{error}");
+    host.compose(&user, "pull --ignore-pull-failures").ok();
+    assert!(host.fails(1, "pull").contains("name an image"));
+
+    host.ok(&format!("rmi {IMAGE}"));
+    let run = host.berth(["run", "--rm", IMAGE, "cat", "/made"]);
+    assert!(run.stderr.contains("Status: Downloaded newer image"), "{run}");
+    assert_eq!(run.ok(), "made\n");
+}
+
+#[test]
 fn docker_saves_loads_exports_imports_and_commits() {
     let host = Host::new();
     images::tiny(&host);

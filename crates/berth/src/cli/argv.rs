@@ -6,7 +6,7 @@ use std::ffi::OsString;
 const PROJECT: &[&str] =
     &["-f", "--file", "-p", "--project-name", "--project-directory", "--profile", "--env-file"];
 /// Other flags before the command that take a value.
-const VALUED: &[&str] = &["--root", "--run", "-H", "--host", "--log-level"];
+const VALUED: &[&str] = &["--root", "--run", "-H", "--host", "--context", "--log-level"];
 /// Words that are a group or that mean the same in a project and outside.
 const NOT_IN_A_PROJECT: &[&str] = &["compose", "help"];
 

@@ -1,6 +1,6 @@
 //! What is told while a project is brought up or down.
 
-use crate::op::Problem;
+use crate::op::{Problem, ProgressDetail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,11 +16,14 @@ pub enum ProgressEvent {
         name: String,
         /// `creating`, `created`, `recreating`, `recreated`, `starting`, `started`, `running` (and up to date), `completed`
         /// (ran before and need not run again), `waiting`, `healthy`, `exited`, `stopping`, `stopped`, `removing`, `removed`,
-        /// `building`, `built`, `failed`, `skipped` (something that it needs failed).
+        /// `building`, `built`, `pulling`, `pulled`, `connecting`, `connected`, `disconnecting`, `disconnected`, `failed`, `skipped` (something that it needs failed).
         state: String,
         /// What is to be said about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        /// How far it is; the same state is told again as it goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<ProgressDetail>,
     },
     /// Output of a build.
     Build {

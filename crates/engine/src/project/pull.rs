@@ -1,14 +1,23 @@
 //! Pulling the images of services.
 
 use super::run::Teller;
+use crate::op::{ProgressDetail, TransferProgress};
 use crate::{Engine, chain};
 use compose::model::ServiceName;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use image::Reference;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Images that are pulled at once; each fetches several layers.
 const PARALLEL: usize = 2;
+
+/// Messages of a pull that wait to be read; what comes while they are that many is missed.
+const WAITING: usize = 64;
+
+/// How often is told how far a pull is.
+const TELL_EACH: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Pulls images; the problems, each in one text.
@@ -35,11 +44,20 @@ impl Engine {
             |reason: String| format!("the image `{image}` of `{service}` cannot be pulled: {reason}");
         let reference = Reference::parse(image).map_err(|error| problem(chain(&error)))?;
         teller.step("image", image, "pulling").await;
-        // Nobody reads the layers' progress here: the channel is only there to be told into.
-        let (sender, _unread) = mpsc::channel(1);
-        let pulled = tokio::select! {
-            () = teller.cancelled() => return Err(problem("it was given up".to_owned())),
-            pulled = self.pull(&reference, None, None, &sender) => pulled,
+        let (sender, mut told) = mpsc::channel(WAITING);
+        let pulling = self.pull(&reference, None, None, &sender);
+        tokio::pin!(pulling);
+        let mut layers = Layers::default();
+        let pulled = loop {
+            tokio::select! {
+                () = teller.cancelled() => return Err(problem("it was given up".to_owned())),
+                pulled = &mut pulling => break pulled,
+                Some(message) = told.recv() => {
+                    if let Some(bytes) = layers.note(message) {
+                        teller.pulled_so_far(image, bytes);
+                    }
+                }
+            }
         };
         match pulled {
             Ok(_) => {
@@ -52,5 +70,43 @@ impl Engine {
                 Err(problem(reason))
             }
         }
+    }
+}
+
+/// How far the layers of an image are.
+#[derive(Debug, Default)]
+struct Layers {
+    bytes: HashMap<String, ProgressDetail>,
+    last_told: Option<Instant>,
+}
+
+impl Layers {
+    /// Notes a message; yields all bytes when it is time to tell them.
+    fn note(&mut self, message: TransferProgress) -> Option<ProgressDetail> {
+        self.bytes.insert(message.id?, message.progress_detail?);
+        let now = Instant::now();
+        if self.last_told.is_some_and(|last| now.duration_since(last) < TELL_EACH) {
+            return None;
+        }
+        self.last_told = Some(now);
+        let sum = |part: fn(&ProgressDetail) -> u64| self.bytes.values().map(part).sum();
+        Some(ProgressDetail { current: sum(|bytes| bytes.current), total: sum(|bytes| bytes.total) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_all_layers_are_told_together_and_not_too_often() {
+        let mut layers = Layers::default();
+        assert_eq!(layers.note(TransferProgress::of("a", "Already exists")), None);
+        let far = |id: &str, current| TransferProgress::far(id, "Downloading", current, 10);
+        assert_eq!(layers.note(far("a", 1)), Some(ProgressDetail { current: 1, total: 10 }));
+        layers.last_told = Some(Instant::now() + Duration::from_secs(3600));
+        assert_eq!(layers.note(far("a", 2)), None);
+        layers.last_told = None;
+        assert_eq!(layers.note(far("b", 5)), Some(ProgressDetail { current: 7, total: 20 }));
     }
 }

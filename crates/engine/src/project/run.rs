@@ -8,7 +8,7 @@ use super::plan::images::plan_images;
 use super::plan::{Plan, plan, plan_down, touched_services};
 use super::preflight::{Problem, preflight};
 use super::progress::ProgressEvent;
-use crate::op::Problem as Told;
+use crate::op::{Problem as Told, ProgressDetail};
 use crate::records::Entry;
 use crate::{Engine, chain, error::EngineError, feed::Feed};
 use compose::model::{Project, ProjectName};
@@ -89,12 +89,22 @@ impl Teller {
 
     pub(super) async fn step(&self, kind: &str, name: &str, state: &str) {
         let (kind, name, state) = (kind.to_owned(), name.to_owned(), state.to_owned());
-        self.tell(ProgressEvent::Step { kind, name, state, message: None }).await;
+        self.tell(ProgressEvent::Step { kind, name, state, message: None, bytes: None }).await;
     }
 
     pub(super) async fn failed(&self, kind: &str, name: &str, message: &str) {
         let (kind, name, state) = (kind.to_owned(), name.to_owned(), "failed".to_owned());
-        self.tell(ProgressEvent::Step { kind, name, state, message: Some(message.to_owned()) }).await;
+        let message = Some(message.to_owned());
+        self.tell(ProgressEvent::Step { kind, name, state, message, bytes: None }).await;
+    }
+
+    /// How far an image that is pulled is. A client that is behind hears of it later.
+    pub(super) fn pulled_so_far(&self, name: &str, bytes: ProgressDetail) {
+        let (kind, name, state) = ("image".to_owned(), name.to_owned(), "pulling".to_owned());
+        if let Some(sender) = &self.sender {
+            let _ =
+                sender.try_send(ProgressEvent::Step { kind, name, state, message: None, bytes: Some(bytes) });
+        }
     }
 
     pub(super) async fn warning(&self, warning: String) {

@@ -15,6 +15,7 @@ mod ps;
 mod restart;
 mod rm;
 mod run;
+pub(crate) mod transfer;
 mod up;
 
 use crate::cli::Verb;
@@ -41,6 +42,8 @@ pub(crate) const GROUP: &[Verb] = &[
     lifecycle::UNPAUSE,
     rm::RM,
     build::BUILD,
+    transfer::PULL,
+    transfer::PUSH,
     config::CONFIG,
     images::IMAGES,
     port::PORT,

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::client::{CallError, Lines};
 use crate::failure::Failure;
+use crate::format::human::short_size;
 use crate::output;
 use crate::terminal::Size;
 use crate::verbs::images::build_output::BuildOutput;
@@ -102,7 +103,12 @@ impl Progress {
     fn step(&mut self, told: &Value) {
         let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
         let (kind, name, state) = (text("kind"), text("name"), text("state"));
-        let message = told["message"].as_str().map(str::to_owned);
+        let far = far(&told["bytes"]);
+        if !self.live && far.is_some() {
+            // It would be a line each time.
+            return;
+        }
+        let message = told["message"].as_str().map(str::to_owned).or(far);
         if !self.live {
             output::note(&plain_line(&kind, &name, &state, message.as_deref()));
             return;
@@ -178,11 +184,20 @@ impl Row {
     }
 }
 
+/// `12MB/63MB` of a transfer.
+fn far(bytes: &Value) -> Option<String> {
+    let current = short_size(bytes["current"].as_f64()?);
+    Some(match bytes["total"].as_f64() {
+        Some(total) => format!("{current}/{}", short_size(total)),
+        None => current,
+    })
+}
+
 fn look(state: &str) -> Look {
     match state {
         "failed" | "skipped" => Look::Bad,
         "created" | "recreated" | "started" | "running" | "completed" | "healthy" | "exited" | "stopped"
-        | "removed" | "built" => Look::Good,
+        | "removed" | "built" | "pulled" | "connected" | "disconnected" => Look::Good,
         _ => Look::Working,
     }
 }
@@ -205,6 +220,13 @@ mod tests {
     fn a_plain_line_says_what_became_of_a_thing() {
         assert_eq!(plain_line("container", "shop-web-1", "started", None), "Container shop-web-1  Started");
         assert_eq!(plain_line("image", "app", "failed", Some("no base")), "Image app  Failed: no base");
+    }
+
+    #[test]
+    fn bytes_are_told_with_what_is_known() {
+        assert_eq!(far(&serde_json::json!({"current": 5e6, "total": 10e6})).as_deref(), Some("5MB/10MB"));
+        assert_eq!(far(&serde_json::json!({"current": 5e6})).as_deref(), Some("5MB"));
+        assert_eq!(far(&Value::Null), None);
     }
 
     #[test]

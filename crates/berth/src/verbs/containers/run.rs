@@ -155,7 +155,8 @@ async fn create_with_image(
 ) -> Result<String, Failure> {
     let image = body["Image"].as_str().unwrap_or_default();
     let fetch = || async {
-        let fetched = transfer::pull(context, image, flags.platform.as_deref(), true).await;
+        let shown = if flags.quiet { transfer::Shown::Not } else { transfer::Shown::Stderr };
+        let fetched = transfer::pull(context, image, flags.platform.as_deref(), shown).await;
         fetched.map_err(|failure| failure.with_exit(125))
     };
     if flags.pull == "always" {

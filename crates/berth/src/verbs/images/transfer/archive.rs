@@ -10,7 +10,7 @@ use clap::Args;
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use super::progress::Progress;
+use super::progress::{Progress, Shown};
 use crate::cli::{Context, Run, Verb, verb};
 use crate::client::{Call, query};
 use crate::failure::{Exit, Failure, Outcome};
@@ -88,7 +88,9 @@ impl Run for Load {
             Some(text) => output::line(text.trim_end()),
             None => Ok(()),
         };
-        Progress::new(self.quiet || !output::stdout_is_terminal()).follow(lines, &mut print).await?;
+        Progress::new(Shown::stdout(self.quiet || !output::stdout_is_terminal()))
+            .follow(lines, &mut print)
+            .await?;
         Ok(Exit::SUCCESS)
     }
 }

@@ -10,4 +10,5 @@ mod registry;
 pub(crate) use archive::{IMPORT, LOAD, SAVE};
 pub(crate) use commit::COMMIT;
 pub(crate) use login::{LOGIN, LOGOUT};
-pub(crate) use registry::{PULL, PUSH, pull};
+pub(crate) use progress::Shown;
+pub(crate) use registry::{PULL, PUSH, pull, push};

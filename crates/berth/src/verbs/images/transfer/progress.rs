@@ -10,10 +10,47 @@ use crate::failure::Failure;
 use crate::format::human::short_size;
 use crate::output;
 
+/// Where the messages of a transfer are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Nowhere.
+    Not,
+    /// On standard output.
+    Stdout,
+    /// On standard error: standard output is for something else.
+    Stderr,
+}
+
+impl Shown {
+    /// On standard output, unless nothing is to be shown.
+    pub(crate) fn stdout(quiet: bool) -> Shown {
+        if quiet { Shown::Not } else { Shown::Stdout }
+    }
+
+    fn is_terminal(self) -> bool {
+        match self {
+            Shown::Not => false,
+            Shown::Stdout => output::stdout_is_terminal(),
+            Shown::Stderr => output::stderr_is_terminal(),
+        }
+    }
+
+    fn write(self, text: &str) -> Result<(), Failure> {
+        match self {
+            Shown::Not => Ok(()),
+            Shown::Stdout => output::write(text.as_bytes()),
+            Shown::Stderr => {
+                output::error_bytes(text.as_bytes());
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Shows the messages of a transfer.
 pub(super) struct Progress {
     terminal: bool,
-    quiet: bool,
+    shown: Shown,
     /// Lines on the terminal, in the order they were begun.
     order: Vec<String>,
     /// When bytes of a layer were first told of, and how many there were.
@@ -22,11 +59,10 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A quiet one shows only what [`Progress::follow`] returns.
-    pub(super) fn new(quiet: bool) -> Self {
-        let terminal = output::stdout_is_terminal();
+    /// One that is not shown tells only what [`Progress::follow`] returns.
+    pub(super) fn new(shown: Shown) -> Self {
         let (order, begun, last) = Default::default();
-        Self { terminal, quiet, order, begun, last }
+        Self { terminal: shown.is_terminal(), shown, order, begun, last }
     }
 
     /// Shows every message; a failure the engine tells is returned. `other` gets the messages that are no progress.
@@ -40,7 +76,7 @@ impl Progress {
                 return Err(Failure::new(error));
             }
             other(&message)?;
-            if !self.quiet {
+            if self.shown != Shown::Not {
                 self.show(&message)?;
             }
         }
@@ -63,7 +99,7 @@ impl Progress {
             (false, _) if self.last.get(id).map(String::as_str) == Some(status) => Ok(()),
             (false, _) => {
                 self.last.insert(id.to_owned(), status.to_owned());
-                output::line(&format!("{id}: {status}"))
+                self.shown.write(&format!("{id}: {status}\n"))
             }
         }
     }
@@ -71,7 +107,7 @@ impl Progress {
     fn plain(&mut self, text: &str) -> Result<(), Failure> {
         // What comes later about layers begins below this line.
         self.order.clear();
-        output::line(text)
+        self.shown.write(&format!("{text}\n"))
     }
 
     fn rate(&mut self, id: &str, current: f64) -> f64 {
@@ -84,11 +120,11 @@ impl Progress {
         match self.order.iter().position(|own| own == id) {
             None => {
                 self.order.push(id.to_owned());
-                output::line(&format!("{id}: {text}"))
+                self.shown.write(&format!("{id}: {text}\n"))
             }
             Some(at) => {
                 let up = self.order.len() - at;
-                output::write(format!("\x1b[{up}A\r\x1b[2K{id}: {text}\x1b[{up}B\r").as_bytes())
+                self.shown.write(&format!("\x1b[{up}A\r\x1b[2K{id}: {text}\x1b[{up}B\r"))
             }
         }
     }
