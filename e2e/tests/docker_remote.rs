@@ -145,3 +145,98 @@ fn an_engine_is_driven_through_ssh() {
     assert_eq!(berth(&["ps", "--format", "{{.Names}}"]).ok(), "there\n");
     berth(&["rm", "-f", "there"]).ok();
 }
+
+/// A real sshd on the host's loopback, with keys and a configuration of its own; ended with the test.
+struct Sshd(Child);
+
+const SSH_PORT: u16 = 2222;
+
+impl Sshd {
+    /// Starts it. Commands of its sessions find `programs`; `ssh` of a client finds it by the directory this gives, which
+    /// is to be the first of its path.
+    fn start(host: &Host, programs: &[(&str, &Path)]) -> (Self, PathBuf) {
+        let (dir, bin) = (host.dir("ssh"), host.dir("remote-bin"));
+        for name in ["host_key", "key"] {
+            let key = dir.join(name).display().to_string();
+            let words = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", &key];
+            Outcome::of(Command::new("ssh-keygen").args(words)).ok();
+        }
+        for (name, program) in programs {
+            std::os::unix::fs::symlink(program, bin.join(name)).unwrap();
+        }
+        let (at, bin) = (dir.display(), bin.display());
+        let (root, run) = (host.root().display(), host.run_dir().display());
+        let config = format!(
+            "ListenAddress 127.0.0.1:{SSH_PORT}\nHostKey {at}/host_key\nAuthorizedKeysFile {at}/key.pub\nPidFile none\n\
+             UsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n\
+             SetEnv PATH={bin}:/usr/bin:/bin BERTH_ROOT={root} BERTH_RUN={run}\n"
+        );
+        let config = host.file("ssh/sshd_config", &config).display().to_string();
+        // Where it separates privileges; the service of the package would make it.
+        std::fs::create_dir_all("/run/sshd").unwrap();
+        let log = std::fs::File::create(dir.join("log")).unwrap();
+        let mut command = host.command("/usr/sbin/sshd");
+        command.args(["-D", "-e", "-f", &config]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let server = Self(command.spawn().unwrap());
+        let known = std::fs::read_to_string(dir.join("host_key.pub")).unwrap();
+        host.file("ssh/known_hosts", &format!("[127.0.0.1]:{SSH_PORT} {known}"));
+        let client = format!(
+            "Host *\nIdentityFile {at}/key\nIdentitiesOnly yes\nUserKnownHostsFile {at}/known_hosts\nStrictHostKeyChecking yes\n\
+             BatchMode yes\n"
+        );
+        let client = host.file("ssh/config", &client);
+        let wrapper = format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", client.display());
+        let wrapper = host.file("client-bin/ssh", &wrapper);
+        std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        eventually("sshd listens", || {
+            let asked = Outcome::of(host.command("curl").args([
+                "-s",
+                &format!("telnet://127.0.0.1:{SSH_PORT}"),
+                "-m",
+                "1",
+            ]));
+            asked.stdout.starts_with("SSH-2.0")
+        });
+        (server, wrapper.parent().unwrap().to_owned())
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a user does with another machine's engine, through a command line that begins with `words`.
+fn driven_through_ssh(host: &Host, client_bin: &Path, words: &[&str]) {
+    let path = format!("{}:{}", client_bin.display(), std::env::var("PATH").unwrap());
+    let run = |line: &str| {
+        let (program, before) = words.split_first().unwrap();
+        let mut command = host.foreign(program);
+        command.env_remove("BERTH_RUN").env_remove("BERTH_ROOT").env_remove("DOCKER_HOST").env("PATH", &path);
+        Outcome::of(command.args(before).args(line.split(' '))).ok()
+    };
+    assert_eq!(run("run --rm tiny echo far-away"), "far-away\n", "{words:?}");
+    run("run -d --name there tiny sleep 1000");
+    assert_eq!(run("ps --format {{.Names}}"), "there\n", "{words:?}");
+    let mut typed = host.foreign("sh");
+    typed.env_remove("BERTH_RUN").env_remove("DOCKER_HOST").env("PATH", &path);
+    let piped = format!("printf typed | {} exec -i there cat", words.join(" "));
+    assert_eq!(Outcome::of(typed.args(["-c", &piped])).ok(), "typed", "{words:?}");
+    run("rm -f there");
+}
+
+#[test]
+fn clients_drive_the_engine_through_a_real_sshd() {
+    let host = Host::new();
+    images::tiny(&host);
+    let berth = berth_binary();
+    // Docker's command line runs `docker system dial-stdio` there: on a host that has Berth only, that is a link to it.
+    let (_sshd, client_bin) = Sshd::start(&host, &[("berth", &berth), ("docker", &berth)]);
+    let address = format!("ssh://root@127.0.0.1:{SSH_PORT}");
+    driven_through_ssh(&host, &client_bin, &[&berth.display().to_string(), "-H", &address]);
+    for docker in ["docker", "/usr/bin/docker"] {
+        driven_through_ssh(&host, &client_bin, &[docker, "-H", &address]);
+    }
+}
