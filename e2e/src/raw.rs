@@ -96,8 +96,16 @@ impl Raw {
     pub fn rest(&mut self) -> (u16, Vec<u8>) {
         let status = self.status().expect("an answer");
         self.read_until("\r\n\r\n");
+        (status, self.to_end())
+    }
+
+    /// All that still comes.
+    ///
+    /// # Panics
+    /// When the connection breaks.
+    pub fn to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).expect("the connection ends well");
-        (status, bytes)
+        bytes
     }
 }
