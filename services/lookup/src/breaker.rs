@@ -81,31 +81,34 @@ impl Breaker {
         Ok(Permit { breaker: self, probe, judged: false })
     }
 
-    /// Keeps everybody away for a time, because the dependency asked for it.
-    pub fn pause(&self, time: Duration) {
+    /// Keeps everybody away for a time, because the dependency asked for it. Whether calls passed freely until now.
+    pub fn pause(&self, time: Duration) -> bool {
         let until = Instant::now() + time.min(MAX_RETRY_AFTER);
         let mut state = self.lock();
-        let openings = match *state {
-            State::Open { until: other, .. } if other >= until => return,
-            State::Open { openings, .. } | State::HalfOpen { openings } => openings,
-            State::Closed { .. } => 0,
+        let (openings, opens) = match *state {
+            State::Open { until: other, .. } if other >= until => return false,
+            State::Open { openings, .. } | State::HalfOpen { openings } => (openings, false),
+            State::Closed { .. } => (0, true),
         };
         *state = State::Open { until, openings };
         drop(state);
         self.changed.notify_waiters();
+        opens
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, probe: bool) {
+    /// Whether that opened it.
+    fn failed(&self, probe: bool) -> bool {
         let mut state = self.lock();
+        let opens = matches!(*state, State::Closed { failures } if failures + 1 >= THRESHOLD);
         *state = match *state {
-            State::Closed { failures } if failures + 1 < THRESHOLD => {
-                State::Closed { failures: failures + 1 }
+            State::Closed { .. } if opens => {
+                State::Open { until: Instant::now() + PAUSE.bound(0), openings: 1 }
             }
-            State::Closed { .. } => State::Open { until: Instant::now() + PAUSE.bound(0), openings: 1 },
+            State::Closed { failures } => State::Closed { failures: failures + 1 },
             State::HalfOpen { openings } if probe => {
                 // Half of the bound is certain, so that a dependency that is down is left in peace.
                 let wait = PAUSE.bound(openings) / 2 + PAUSE.wait(openings) / 2;
@@ -117,31 +120,37 @@ impl Breaker {
         };
         drop(state);
         self.changed.notify_waiters();
+        opens
     }
 
-    fn succeeded(&self, probe: bool) {
+    /// Whether that closed it.
+    fn succeeded(&self, probe: bool) -> bool {
         let mut state = self.lock();
-        match *state {
-            State::Closed { .. } => *state = State::Closed { failures: 0 },
-            State::HalfOpen { .. } if probe => *state = State::Closed { failures: 0 },
-            _ => return,
-        }
+        let closes = match *state {
+            State::Closed { .. } => false,
+            State::HalfOpen { .. } if probe => true,
+            _ => return false,
+        };
+        *state = State::Closed { failures: 0 };
         drop(state);
-        self.changed.notify_waiters();
+        if closes {
+            self.changed.notify_waiters();
+        }
+        closes
     }
 }
 
 impl Permit<'_> {
-    /// The call was answered as it should be.
-    pub fn succeed(mut self) {
+    /// The call was answered as it should be. Whether that closed the breaker.
+    pub fn succeed(mut self) -> bool {
         self.judged = true;
-        self.breaker.succeeded(self.probe);
+        self.breaker.succeeded(self.probe)
     }
 
-    /// The call failed.
-    pub fn fail(mut self) {
+    /// The call failed. Whether that opened the breaker.
+    pub fn fail(mut self) -> bool {
         self.judged = true;
-        self.breaker.failed(self.probe);
+        self.breaker.failed(self.probe)
     }
 }
 

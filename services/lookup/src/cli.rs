@@ -58,6 +58,9 @@ pub(crate) struct RedisArgs {
     /// File with the password. Or set REDIS_PASSWORD.
     #[arg(long, env = "REDIS_PASSWORD_FILE")]
     redis_password_file: Option<PathBuf>,
+    /// Seconds that an answer may take.
+    #[arg(long, env = "REDIS_TIMEOUT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    redis_timeout: u16,
     /// Name of the queue.
     #[arg(long, env = "LOOKUP_QUEUE", default_value = "lookup")]
     pub(crate) queue: String,
@@ -126,7 +129,8 @@ type Boxed = Box<dyn Error + Send + Sync>;
 impl RedisArgs {
     pub(crate) fn link(&self) -> Result<Link, Boxed> {
         let password = Secret::choose(self.redis_password_file.as_deref(), "REDIS_PASSWORD")?;
-        Ok(Link::new(&self.redis_url, password.as_ref())?)
+        let limit = Duration::from_secs(self.redis_timeout.into());
+        Ok(Link::new(&self.redis_url, password.as_ref(), limit)?)
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct DependencyMetrics {
     seconds: Histogram,
 }
 
-/// A call under way.
+/// The time of a call under way.
 #[derive(Debug)]
 pub(crate) struct Timer<'a> {
     metrics: &'a DependencyMetrics,
@@ -144,8 +144,8 @@ impl Timer<'_> {
 }
 
 /// Registers a dependency; its breaker is read when metrics are asked for, through `up`.
-pub(crate) fn register(registry: &mut Registry, name: &'static str, dependency: &Dependency, up: &Gauge) {
-    let registry = registry.sub_registry_with_prefix(format!("lookup_{name}"));
+pub(crate) fn register(registry: &mut Registry, dependency: &Dependency, up: &Gauge) {
+    let registry = registry.sub_registry_with_prefix(format!("lookup_{}", dependency.name()));
     dependency.metrics.register(registry);
     registry.register("up", "1 while the circuit breaker lets calls pass", up.clone());
 }

@@ -17,8 +17,7 @@ use tokio::sync::Mutex;
 
 /// The longest that the server may hold a blocking command.
 pub(crate) const BLOCK: Duration = Duration::from_secs(1);
-const ANSWER: Duration = Duration::from_secs(5);
-/// Time for the connection, the password and the question for the role together.
+/// The longest that the connection, the password and the question for the role may take together.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// A link to Redis that is made again when it breaks.
@@ -28,6 +27,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Link {
     servers: Vec<ConnectionInfo>,
+    /// How long an answer may take, beside the time that it was told to wait.
+    limit: Duration,
     /// How often a link of this family has broken.
     breaks: Arc<AtomicU64>,
     /// The connection, and the number of breaks when it was made.
@@ -59,8 +60,12 @@ impl From<LinkError> for Failure<LinkError> {
 }
 
 impl Link {
-    /// A link to the primary among `addresses`, not made yet.
-    pub(crate) fn new(addresses: &[String], password: Option<&Secret>) -> Result<Self, AddressError> {
+    /// A link to the primary among `addresses`, not made yet, on which an answer may take as long as `limit`.
+    pub(crate) fn new(
+        addresses: &[String],
+        password: Option<&Secret>,
+        limit: Duration,
+    ) -> Result<Self, AddressError> {
         let parse = |address: &String| {
             let wrong = |source| AddressError { address: without_password(address), source };
             let info = address.as_str().into_connection_info().map_err(wrong)?;
@@ -74,13 +79,13 @@ impl Link {
             })
         };
         let servers = addresses.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(Self { servers, breaks: Arc::default(), connection: Mutex::default() })
+        Ok(Self { servers, limit, breaks: Arc::default(), connection: Mutex::default() })
     }
 
     /// A link of its own to the same servers, for blocking commands.
     pub(crate) fn another(&self) -> Self {
         let (servers, breaks) = (self.servers.clone(), Arc::clone(&self.breaks));
-        Self { servers, breaks, connection: Mutex::default() }
+        Self { servers, limit: self.limit, breaks, connection: Mutex::default() }
     }
 
     /// How often this link or another of its family has broken. What was answered before a break may have been undone by
@@ -127,7 +132,7 @@ impl Link {
         let mut tried = Vec::new();
         for server in &self.servers {
             let slow = || RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
-            let found = tokio::time::timeout(CONNECT, primary(server)).await;
+            let found = tokio::time::timeout(CONNECT.min(self.limit), primary(server, self.limit)).await;
             match found.unwrap_or_else(|_| Err(slow())) {
                 Ok(Some(connection)) => return Ok(connection),
                 Ok(None) => tried.push(format!("{}: a replica", server.addr())),
@@ -138,10 +143,13 @@ impl Link {
     }
 }
 
-async fn primary(server: &ConnectionInfo) -> Result<Option<MultiplexedConnection>, RedisError> {
+async fn primary(
+    server: &ConnectionInfo,
+    limit: Duration,
+) -> Result<Option<MultiplexedConnection>, RedisError> {
     let client = Client::open(server.clone())?;
     let settings =
-        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(Some(BLOCK + ANSWER));
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(Some(BLOCK + limit));
     let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
     let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(&mut connection).await?;
     let is_primary = matches!(role.first(), Some(redis::Value::BulkString(role)) if role == b"master");
@@ -172,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_wrong_address_is_told_without_its_password() {
-        let error = Link::new(&["rediss3://user:hunter2@host:1".to_owned()], None).unwrap_err();
+        let error = Link::new(&["rediss3://user:hunter2@host:1".to_owned()], None, BLOCK).unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }

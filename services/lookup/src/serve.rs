@@ -23,9 +23,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Time for a query of ClickHouse.
-const QUERY: Duration = Duration::from_secs(15);
-/// Between looks at whether ClickHouse answers, so that readiness is true without tasks too.
+/// Between looks at whether ClickHouse answers, so that readiness is true without tasks too; and the longest that one may
+/// take.
 const PING: Duration = Duration::from_secs(2);
 
 /// Options of `serve`.
@@ -35,6 +34,9 @@ pub(crate) struct ServeArgs {
     redis: RedisArgs,
     #[command(flatten)]
     clickhouse: ClickHouseArgs,
+    /// Seconds that a query of ClickHouse may take.
+    #[arg(long, env = "CLICKHOUSE_TIMEOUT", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..))]
+    clickhouse_timeout: u16,
     #[command(flatten)]
     paste: PasteArgs,
     /// Address of the HTTP server.
@@ -61,7 +63,7 @@ pub(crate) struct ServeArgs {
 }
 
 /// The dependencies of the service.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Dependencies {
     redis: Arc<Dependency>,
     clickhouse: Arc<Dependency>,
@@ -70,13 +72,18 @@ pub(crate) struct Dependencies {
 }
 
 impl Dependencies {
-    fn each(&self) -> [(&'static str, &Dependency); 4] {
-        [
-            ("redis", &self.redis),
-            ("clickhouse", &self.clickhouse),
-            ("paste", &self.paste),
-            ("results", &self.disk),
-        ]
+    fn new(sends: usize) -> Self {
+        let dependency = |name, turns| Arc::new(Dependency::new(name, turns));
+        Self {
+            redis: dependency("redis", usize::MAX),
+            clickhouse: dependency("clickhouse", usize::MAX),
+            paste: dependency("paste", sends),
+            disk: dependency("results", usize::MAX),
+        }
+    }
+
+    fn each(&self) -> [&Dependency; 4] {
+        [&self.redis, &self.clickhouse, &self.paste, &self.disk]
     }
 }
 
@@ -85,6 +92,8 @@ impl Dependencies {
 pub(crate) struct Shared {
     dependencies: Dependencies,
     clickhouse: ClickHouse,
+    /// The same with less patience.
+    pinged: ClickHouse,
     metrics: Metrics,
     registry: Registry,
     up: Vec<Gauge>,
@@ -109,15 +118,16 @@ pub(crate) async fn serve(args: ServeArgs) -> Outcome {
 }
 
 fn assemble(args: &ServeArgs) -> Result<(Arc<Worker>, Arc<Shared>), Box<dyn Error + Send + Sync>> {
-    let dependencies = Dependencies::default();
+    let dependencies = Dependencies::new(args.paste.paste_sends.into());
     let (stop, deadline) = (CancellationToken::new(), CancellationToken::new());
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let up: Vec<Gauge> = dependencies.each().iter().map(|_| Gauge::default()).collect();
-    for ((name, dependency), up) in dependencies.each().into_iter().zip(&up) {
-        metrics::register(&mut registry, name, dependency, up);
+    for (dependency, up) in dependencies.each().into_iter().zip(&up) {
+        metrics::register(&mut registry, dependency, up);
     }
-    let clickhouse = args.clickhouse.client(QUERY)?;
+    let query = Duration::from_secs(args.clickhouse_timeout.into());
+    let (clickhouse, pinged) = (args.clickhouse.client(query)?, args.clickhouse.client(PING.min(query))?);
     let link = args.redis.link()?;
     let worker = Worker {
         queue: queue(args),
@@ -130,14 +140,13 @@ fn assemble(args: &ServeArgs) -> Result<(Arc<Worker>, Arc<Shared>), Box<dyn Erro
         database: Arc::clone(&dependencies.clickhouse),
         pastebin: args.paste.client()?,
         paste: Arc::clone(&dependencies.paste),
-        sends: Semaphore::new(args.paste.paste_sends.into()),
         results: Writer::open(&args.results, Arc::clone(&dependencies.disk))?,
         metrics: metrics.clone(),
         stop: stop.clone(),
         deadline,
     };
     let questions = Semaphore::new(64);
-    let shared = Shared { dependencies, clickhouse, metrics, registry, up, questions, stop };
+    let shared = Shared { dependencies, clickhouse, pinged, metrics, registry, up, questions, stop };
     Ok((Arc::new(worker), Arc::new(shared)))
 }
 
@@ -188,7 +197,7 @@ async fn keep(worker: Arc<Worker>, every: Duration, ready: tokio::sync::watch::S
 async fn ping(shared: Arc<Shared>) {
     loop {
         // The breaker learns what it has to know.
-        let _ = shared.dependencies.clickhouse.attempt(|| shared.clickhouse.ping()).await;
+        let _ = shared.dependencies.clickhouse.attempt(|| shared.pinged.ping()).await;
         tokio::time::sleep(PING).await;
     }
 }

@@ -17,7 +17,7 @@ use std::{
     error::Error,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Answers of rubbish to a task before it is a dead letter.
@@ -38,8 +38,6 @@ pub(crate) struct Worker {
     pub(crate) database: Arc<Dependency>,
     pub(crate) pastebin: Pastebin,
     pub(crate) paste: Arc<Dependency>,
-    /// Sends to the paste service at a time.
-    pub(crate) sends: Semaphore,
     pub(crate) results: Writer,
     pub(crate) metrics: Metrics,
     /// Nothing more is taken.
@@ -95,21 +93,25 @@ impl Worker {
         if self.stop.is_cancelled() {
             return Vec::new();
         }
-        let permit = self.redis.breaker.admit().await;
+        let call = self.redis.begin().await;
         let breaks = link.breaks();
-        let result = match *sure == Some(breaks) {
-            true => self.queue.take(&link, lane, self.batch).await,
+        let held = match *sure == Some(breaks) {
+            true => Ok(Vec::new()),
             false => self.queue.taken(&link, lane).await,
+        };
+        // In one call: where reading is answered and taking is not, the breaker must not believe that all is well.
+        let result = match held {
+            Ok(held) if held.is_empty() => self.queue.take(&link, lane, self.batch).await,
+            held => held,
         };
         match result {
             Ok(taken) => {
-                permit.succeed();
+                call.succeeded();
                 *sure = Some(breaks);
                 taken
             }
             Err(error) => {
-                tracing::debug!(error = &error as &dyn Error, "the queue cannot be read");
-                permit.fail();
+                call.failed(&error, None);
                 *sure = None;
                 Vec::new()
             }
@@ -217,13 +219,9 @@ impl Worker {
         let found = Found { id, username, ipv4: device.ipv4.to_string(), mac: device.mac.to_string() };
         let text = serde_json::to_string(&found).unwrap_or_default();
         let asked = Mutex::new(asked);
-        let call = async || {
-            // Never closed. The permit is not held while a retry waits.
-            let _turn = self.sends.acquire().await;
-            match self.saved_meanwhile(id, &asked).await {
-                true => Ok(None),
-                false => self.pastebin.paste(id, &text).await.map(Some),
-            }
+        let call = async || match self.saved_meanwhile(id, &asked).await {
+            true => Ok(None),
+            false => self.pastebin.paste(id, &text).await.map(Some),
         };
         self.paste.insist(ATTEMPTS, call).await
     }

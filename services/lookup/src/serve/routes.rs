@@ -1,6 +1,7 @@
 use super::Shared;
 use crate::{
     Device,
+    dependency::Dependency,
     metrics::{Found, FoundValue, up},
 };
 use axum::{
@@ -81,8 +82,8 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
         .dependencies
         .each()
         .into_iter()
-        .filter(|(_, dependency)| !dependency.breaker.is_closed())
-        .map(|(name, _)| name)
+        .filter(|dependency| !dependency.breaker.is_closed())
+        .map(Dependency::name)
         .collect();
     let stopping = shared.stop.is_cancelled();
     let status = if down.is_empty() && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -93,7 +94,7 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    for ((_, dependency), gauge) in shared.dependencies.each().into_iter().zip(&shared.up) {
+    for (dependency, gauge) in shared.dependencies.each().into_iter().zip(&shared.up) {
         gauge.set(up(&dependency.breaker));
     }
     let mut text = String::new();

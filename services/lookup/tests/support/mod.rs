@@ -3,12 +3,14 @@
 
 mod clickhouse;
 mod lookup;
+mod proxy;
 mod redis_server;
 mod scripted;
 mod world;
 
 pub use clickhouse::ClickHouse;
 pub use lookup::{Lookup, Results, Running};
+pub use proxy::{Mode, Proxy};
 pub use redis_server::{Redis, sentinel};
 pub use rustix::process::Signal;
 pub use scripted::{Answer, Scripted};
