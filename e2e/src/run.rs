@@ -27,7 +27,8 @@ impl Outcome {
         )
     }
 
-    pub(crate) fn from_output(line: String, output: Output) -> Self {
+    /// What the command `line` came to.
+    pub fn from_output(line: String, output: Output) -> Self {
         Self {
             line,
             code: output.status.code(),

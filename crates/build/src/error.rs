@@ -5,9 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use beneath::AccountError;
-use image::{CommitError, PutImageError, ReferenceError, ResolveError, StoreError};
+use image::{CommitError, LoadError, PutImageError, ReferenceError, ResolveError, StoreError};
 
-pub use crate::builder::OutputError;
+pub use crate::builder::{KeyError, OutputError};
 pub use crate::cache::CacheError;
 pub use crate::context::IgnoreError;
 use crate::dockerfile::ParseError;
@@ -57,6 +57,30 @@ pub enum BuildError {
         target: String,
         /// Names or numbers of the stages.
         stages: Vec<String>,
+    },
+    /// A context of elsewhere could not be brought here.
+    #[error("cannot use the build context {name}")]
+    Bring {
+        /// Its address, without passwords.
+        name: String,
+        /// Why.
+        source: Box<StepError>,
+    },
+    /// Keys of files cannot be given to the build.
+    #[error("--ssh {id}")]
+    Keys {
+        /// Id of the keys.
+        id: String,
+        /// Why.
+        source: KeyError,
+    },
+    /// An image of an OCI layout could not be taken as a context.
+    #[error("cannot use the build context {}", directory.display())]
+    Layout {
+        /// The layout.
+        directory: PathBuf,
+        /// Why.
+        source: Box<LoadError>,
     },
     /// A platform other than this machine's was asked for.
     #[error("cannot build for platform {platform:?}; this machine builds {own:?} only")]

@@ -136,9 +136,7 @@ fn base(
     }
     match request.contexts.get(&image) {
         Some(NamedContext::Image(other)) => return Ok(Base::Image(other.clone())),
-        Some(NamedContext::Directory(_)) => {
-            return Err(fail(StepError::Unsupported("FROM a build context that is a directory")));
-        }
+        Some(_) => return Err(fail(StepError::Unsupported("FROM a build context that is a directory"))),
         None => {}
     }
     let earlier = file.stages.get(..index).unwrap_or_default();

@@ -29,6 +29,7 @@ mod graph;
 mod hash;
 mod lint;
 mod platform;
+mod prune;
 pub mod remote;
 pub mod request;
 pub mod runner;
@@ -42,7 +43,8 @@ pub use cache::Cache;
 pub use context::Ignore;
 pub use error::{BuildError, Excerpt, StepError};
 pub use event::{BuildEvent, BuildResult, Stream, Warning};
-pub use fetch::{RemoteContext, SourceError, fetch_context, is_remote};
+pub use fetch::{SourceError, is_remote};
+pub use prune::{PruneError, Pruned, prune};
 pub use remote::{FetchError, FetchRequest, Fetched, Offline, Remote};
 pub use request::{
     BuildRequest, CacheExport, CacheLocation, Cancel, DockerfileSource, NamedContext, Output, OutputKind,
@@ -50,3 +52,4 @@ pub use request::{
 };
 pub use runner::{Access, RunExit, RunMount, RunStep, Runner, RunnerError};
 pub use secret::Secret;
+pub use transfer::unpack_context;

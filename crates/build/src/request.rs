@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fetch::is_remote;
 use crate::secret::Secret;
 
 /// One build, with everything that may influence its result.
@@ -15,6 +16,9 @@ use crate::secret::Secret;
 pub struct BuildRequest {
     /// Absolute path of the directory that `COPY` and `ADD` read from.
     pub context: PathBuf,
+    /// Address that the context is fetched from, instead of `context`: a git repository, or by HTTP a tar archive or a
+    /// Dockerfile.
+    pub context_url: Option<String>,
     /// Where the Dockerfile is.
     pub dockerfile: DockerfileSource,
     /// Stage to stop at, by name or number; the last one if absent.
@@ -35,12 +39,15 @@ pub struct BuildRequest {
     pub contexts: BTreeMap<String, NamedContext>,
     /// `--secret`: what `RUN --mount=type=secret` may ask for, by id.
     pub secrets: BTreeMap<String, Secret>,
-    /// `--ssh`: sockets of agents that `RUN --mount=type=ssh` may ask for, by id.
+    /// `--ssh`: sockets of agents that `RUN --mount=type=ssh` may ask for, by id; or files of keys, separated by commas,
+    /// for which an agent is started.
     pub ssh: BTreeMap<String, PathBuf>,
     /// Where steps are looked for that the cache does not have.
     pub cache_from: Vec<CacheLocation>,
     /// Where the cache's records and layers of this build are copied to.
     pub cache_to: Vec<CacheExport>,
+    /// The image itself tells which steps its layers come from, so that it is a cache wherever it is pushed to.
+    pub inline_cache: bool,
     /// Where the result goes besides the store.
     pub outputs: Vec<Output>,
     /// `--allow security.insecure`: `RUN --security=insecure` is carried out.
@@ -66,6 +73,7 @@ impl Default for BuildRequest {
     fn default() -> Self {
         Self {
             context: PathBuf::from("."),
+            context_url: None,
             dockerfile: DockerfileSource::default(),
             target: None,
             tags: Vec::new(),
@@ -79,6 +87,7 @@ impl Default for BuildRequest {
             ssh: BTreeMap::new(),
             cache_from: Vec::new(),
             cache_to: Vec::new(),
+            inline_cache: false,
             outputs: Vec::new(),
             allow_insecure: false,
             check: false,
@@ -123,6 +132,48 @@ pub enum NamedContext {
     Directory(PathBuf),
     /// An image (`docker-image://…`).
     Image(String),
+    /// An image of an OCI layout (`oci-layout://directory[:tag][@digest]`).
+    Layout {
+        /// The absolute directory.
+        directory: PathBuf,
+        /// Tag or digest of the image; the only one if absent.
+        image: Option<String>,
+    },
+    /// A git repository, or by HTTP a tar archive or a file.
+    Url(String),
+}
+
+impl NamedContext {
+    /// Reads the form that command lines and compose files have: `docker-image://…`, `oci-layout://…`, a URL, or a
+    /// directory (which is not looked at).
+    pub fn parse(text: &str) -> Self {
+        if let Some(image) = text.strip_prefix("docker-image://") {
+            return Self::Image(image.to_owned());
+        }
+        match text.strip_prefix("oci-layout://") {
+            Some(layout) => layout_of(layout),
+            None if !matches!(is_remote(text), Ok(false)) => Self::Url(text.to_owned()),
+            None => Self::Directory(PathBuf::from(text)),
+        }
+    }
+
+    /// The directory of this host that is read.
+    pub fn directory_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Directory(directory) | Self::Layout { directory, .. } => Some(directory),
+            Self::Image(_) | Self::Url(_) => None,
+        }
+    }
+}
+
+/// `directory[:tag][@digest]`
+fn layout_of(text: &str) -> NamedContext {
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    let name_at = rest.rfind('/').map_or(0, |at| at + 1);
+    let tag = rest.get(name_at..).and_then(|name| name.split_once(':')).map(|(_, tag)| tag);
+    let end = rest.len() - tag.map_or(0, |tag| tag.len() + 1);
+    let directory = PathBuf::from(rest.get(..end).unwrap_or(rest));
+    NamedContext::Layout { directory, image: digest.or(tag).map(str::to_owned) }
 }
 
 /// Where a cache is kept outside the store.
@@ -215,5 +266,25 @@ impl Cancel {
     /// A flag of its own that is also set by this one.
     pub(crate) fn child(&self) -> Self {
         Self { own: Arc::default(), above: Some(Arc::new(self.clone())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contexts_are_told_apart() {
+        let layout = |directory: &str, image: Option<&str>| NamedContext::Layout {
+            directory: directory.into(),
+            image: image.map(str::to_owned),
+        };
+        assert_eq!(NamedContext::parse("docker-image://a:1"), NamedContext::Image("a:1".into()));
+        assert_eq!(NamedContext::parse("oci-layout:///a:b/c"), layout("/a:b/c", None));
+        assert_eq!(NamedContext::parse("oci-layout://c:v1"), layout("c", Some("v1")));
+        assert_eq!(NamedContext::parse("oci-layout:///c:v1@sha256:0"), layout("/c", Some("sha256:0")));
+        assert_eq!(NamedContext::parse("https://h/x.git"), NamedContext::Url("https://h/x.git".into()));
+        assert_eq!(NamedContext::parse("../x"), NamedContext::Directory("../x".into()));
+        assert!(is_remote("git@h:x").unwrap() && is_remote("https://h/x.git?no=1").is_err());
     }
 }

@@ -229,6 +229,49 @@ fn repositories_come_by_git() {
 }
 
 #[test]
+fn a_context_comes_from_a_repository_an_archive_or_a_dockerfile() {
+    let bench = Bench::new();
+    let repository = Repository::new();
+    let git = format!("git://127.0.0.1:{}/r.git", repository.port);
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, text) in [("Dockerfile", "FROM scratch\nCOPY own /\n"), ("own", "sent")] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append_data(&mut header, name, text.as_bytes()).unwrap();
+    }
+    let archive = Server { content: tar.into_inner().unwrap(), ..Server::default() };
+    let text = Server { content: b"FROM scratch\nCOPY <<x /x\ntext\nx\n".to_vec(), ..Server::default() };
+    let from = |url: &str, server: &Server| {
+        let request = build::BuildRequest { context_url: Some(url.to_owned()), ..Default::default() };
+        build::build(&bench.store, &bench.runner, server, &request, &mut |_| ())
+    };
+    let whole =
+        |result: Result<BuildResult, BuildError>| result.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    assert_eq!(bench.read(&whole(from("https://h/x.tar", &archive)), "own"), "sent");
+    assert_eq!(bench.read(&whole(from("https://h/Dockerfile", &text)), "x"), "text\n");
+    let error = chain(&from(&git, &text).unwrap_err());
+    assert!(error.contains("cannot read the Dockerfile") && error.contains("No such file"), "{error}");
+    let error = chain(&from("https://u:word@h/missing", &text).unwrap_err());
+    assert!(
+        error.contains("cannot use the build context https://h/missing") && error.contains("404"),
+        "{error}"
+    );
+
+    let mut request = bench
+        .request("FROM scratch\nCOPY --from=git file /\nCOPY --from=one . /one/\nCOPY --from=tar own /\n");
+    for (name, url) in
+        [("git", format!("{git}#v1")), ("tar", "https://h/x.tar".into()), ("one", "https://h/x.tar".into())]
+    {
+        request.contexts.insert(name.into(), build::NamedContext::Url(url));
+    }
+    let result = whole(build::build(&bench.store, &bench.runner, &archive, &request, &mut |_| ()));
+    assert_eq!((bench.read(&result, "file"), bench.read(&result, "own")), ("first".into(), "sent".into()));
+    assert!(bench.path(&result, "one/Dockerfile").is_some());
+}
+
+#[test]
 fn what_is_wrong_with_a_repository_is_told() {
     let bench = Bench::new();
     let repository = Repository::new();

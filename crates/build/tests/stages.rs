@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::fs;
+
+use build::NamedContext;
 use common::{Bench, chain};
 
 /// A pipe outside the context, so that it decides nothing.
@@ -74,9 +77,9 @@ fn named_contexts_hide_stages_and_images() {
     let mut bench = Bench::new();
     bench.build_as("other:1", "FROM scratch\nRUN echo image > file\n");
     let further = bench.dir.path().join("further");
-    std::fs::create_dir(&further).unwrap();
+    fs::create_dir(&further).unwrap();
     for (name, content) in [("file", "further"), ("hidden", ""), (".dockerignore", "hidden")] {
-        std::fs::write(further.join(name), content).unwrap();
+        fs::write(further.join(name), content).unwrap();
     }
     let mut request = bench.request(
         "FROM base AS one\nFROM scratch AS files\nRUN exit 1\n\
@@ -88,4 +91,45 @@ fn named_contexts_hide_stages_and_images() {
     assert_eq!(bench.read(&result, "file"), "image\n");
     assert_eq!(bench.read(&result, "new/file"), "further");
     assert_eq!(bench.path(&result, "new/hidden"), None);
+}
+
+/// An OCI layout with one image of one file, made by saving it.
+fn layout(bench: &mut Bench, file: &str) -> std::path::PathBuf {
+    bench.write(file, "of the layout");
+    let built = bench.build_as("saved:v1", &format!("FROM scratch\nCOPY {file} /\n"));
+    let mut archive = Vec::new();
+    bench.store.save(&["saved:v1".to_owned()], &mut archive).unwrap();
+    bench.store.untag(&image::Reference::parse("saved:v1").unwrap()).unwrap();
+    assert!(!built.image.is_empty());
+    let directory = bench.dir.path().join("layout");
+    fs::create_dir(&directory).unwrap();
+    let root = beneath::Root::open(&directory).unwrap();
+    image::extract(
+        &root,
+        std::path::Path::new("."),
+        &mut archive.as_slice(),
+        &image::ExtractOptions::default(),
+    )
+    .unwrap();
+    directory
+}
+
+#[test]
+fn an_oci_layout_is_a_context_and_gets_no_name() {
+    let mut bench = Bench::new();
+    let directory = layout(&mut bench, "own");
+    let mut request = bench.request("FROM base\nCOPY --from=base /own /copied\n");
+    let context = |image: Option<&str>| NamedContext::Layout {
+        directory: directory.clone(),
+        image: image.map(str::to_owned),
+    };
+    for image in [None, Some("v1"), Some("saved:v1")] {
+        request.contexts.insert("base".into(), context(image));
+        let result = bench.try_request(&request).unwrap_or_else(|error| panic!("{}", chain(&error)));
+        assert_eq!(bench.read(&result, "copied"), "of the layout");
+    }
+    assert!(bench.store.list().unwrap().iter().all(|image| image.references.is_empty()));
+    request.contexts.insert("base".into(), context(Some("v2")));
+    let told = chain(&bench.try_request(&request).unwrap_err());
+    assert!(told.contains("it has no image v2; it holds saved:v1"), "{told}");
 }

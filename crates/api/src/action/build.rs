@@ -2,6 +2,7 @@
 
 mod classic;
 mod output;
+mod sent;
 
 use super::{Action, containers::Filters};
 use crate::{
@@ -21,6 +22,11 @@ use hyper::body::Incoming;
 pub(crate) enum BuildAction {
     /// Builds from a context that the engine reads itself; progress is told as JSON lines.
     Local(BuildRequest),
+    /// Builds from a context that is sent with the request; progress is told as JSON lines.
+    Sent {
+        /// The request in the first line, then the context.
+        body: Incoming,
+    },
     /// Builds from a context that is sent; progress is told as Docker's tools read it.
     Classic {
         /// What to build; its context is not known yet.
@@ -49,11 +55,12 @@ pub(crate) const ROUTES: Table = routes! {
     POST "/build" Stream "Build from a context that is sent (the classic builder's call)" => classic::parse;
     POST "/build/prune" None "Forget remembered steps" => prune;
     POST "/berth/build" Document "Build from a directory of the host" => local;
+    POST "/berth/build/context" Stream "Build from a tar archive that is sent after a line with the request" => sent::parse;
 };
 
 fn local(input: Input) -> Result<Action, BadRequest> {
     let request: BuildRequest = input.json()?;
-    if !request.context.is_absolute() {
+    if !request.context.is_absolute() && request.context_url.is_none() {
         let reason = format!("{} is not an absolute path", request.context.display());
         return Err(BadRequest::field("context", reason));
     }
@@ -77,6 +84,7 @@ fn prune(input: Input) -> Result<Action, BadRequest> {
 pub(crate) async fn execute(engine: &Engine, action: BuildAction) -> Result<Reply, EngineError> {
     match action {
         BuildAction::Local(request) => Ok(reply::json_lines(engine.build(request).await?)),
+        BuildAction::Sent { body } => sent::execute(engine, body).await,
         BuildAction::Classic { request, quiet, warnings, context } => {
             classic::execute(engine, request, quiet, warnings, context).await
         }

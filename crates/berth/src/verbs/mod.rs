@@ -25,6 +25,7 @@ pub(crate) const GROUPS: &[Group] = &[
     group("compose", "Everything about projects; names are services", Form::Project, compose::GROUP),
     group("container", "Containers; names are never services", Form::Host, containers::GROUP),
     group("image", "Images", Form::Host, images::GROUP),
+    group("builder", "Building images", Form::Host, images::BUILDER),
     group("network", "Networks", Form::Host, networks::GROUP),
     group("volume", "Volumes", Form::Host, volumes::GROUP),
     group("context", "Named engines", Form::Host, context::GROUP),

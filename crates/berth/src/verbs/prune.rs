@@ -20,6 +20,8 @@ pub(crate) const IMAGES: Verb = verb::<Prune<1>>("prune", "Remove images that no
 pub(crate) const NETWORKS: Verb = verb::<Prune<2>>("prune", "Remove networks that nothing uses");
 /// The command `volume prune`.
 pub(crate) const VOLUMES: Verb = verb::<Prune<3>>("prune", "Remove volumes that nothing uses");
+/// The command `builder prune`.
+pub(crate) const BUILDS: Verb = verb::<Prune<4>>("prune", "Forget what builds keep for the next one");
 /// The command `system prune`.
 pub(crate) const SYSTEM: Verb = verb::<PruneAll>("prune", "Remove everything that nothing uses");
 
@@ -30,7 +32,7 @@ struct Kind {
     title: &'static str,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind {
         path: "/containers/prune",
         what: "all stopped containers",
@@ -55,6 +57,12 @@ const KINDS: [Kind; 4] = [
         deleted: "VolumesDeleted",
         title: "Deleted Volumes:",
     },
+    Kind {
+        path: "/build/prune",
+        what: "the cached steps of builds that are in no image; with --all also the others, fetched files and cache mounts",
+        deleted: "CachesDeleted",
+        title: "Deleted build cache:",
+    },
 ];
 
 /// Remove what nothing uses.
@@ -63,7 +71,7 @@ pub(crate) struct Prune<const KIND: usize> {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
-    /// Also named volumes, or images with a name
+    /// Also named volumes, images with a name, or what is in images of the build cache
     #[arg(short, long)]
     all: bool,
     /// Only those that match, such as until=24h or label=KEY
@@ -115,6 +123,7 @@ impl Run for PruneAll {
         } else {
             "  - all dangling images"
         });
+        text.push_str("\n  - the build cache that is in no image");
         if !self.force && !confirmed(&text)? {
             return Ok(Exit::SUCCESS);
         }
@@ -124,6 +133,9 @@ impl Run for PruneAll {
             reclaimed += prune(context, 3, false, &self.filter).await?;
         }
         reclaimed += prune(context, 1, self.all, &self.filter).await?;
+        if !self.filter.iter().any(|filter| filter.starts_with("label")) {
+            reclaimed += prune(context, 4, self.all, &self.filter).await?;
+        }
         output::line(&format!("Total reclaimed space: {}", human::decimal_size(reclaimed)))?;
         Ok(Exit::SUCCESS)
     }
@@ -135,7 +147,7 @@ async fn prune(context: &Context, kind: usize, all: bool, filters: &[String]) ->
     let mut filters = filter_map(filters)?;
     match (kind, all) {
         (1, all) => drop(filters.insert("dangling".to_owned(), json!([(!all).to_string()]))),
-        (3, true) => drop(filters.insert("all".to_owned(), json!(["true"]))),
+        (3 | 4, true) => drop(filters.insert("all".to_owned(), json!(["true"]))),
         _ => {}
     }
     let filters = if filters.is_empty() { String::new() } else { Value::Object(filters).to_string() };

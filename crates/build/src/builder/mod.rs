@@ -1,9 +1,11 @@
 //! From a request to an image in the store.
 
+mod bring;
 mod cache_mount;
 mod change;
 mod copy;
 mod images;
+mod key_agent;
 mod layer;
 mod metadata;
 mod mounts;
@@ -21,7 +23,7 @@ mod stubs;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use image::{ImageConfig, LayerId, Reference, Store};
+use image::{Digest, ImageConfig, LayerId, Reference, Store};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -37,9 +39,11 @@ use crate::platform;
 use crate::remote::Remote;
 use crate::request::{BuildRequest, CacheLocation, NamedContext};
 use crate::runner::Runner;
+use crate::transfer::known::KnownDigests;
 
 pub use change::{ChangeError, apply_changes};
 use images::Images;
+pub use key_agent::KeyError;
 pub use output_files::OutputError;
 use report::Report;
 use session::Session;
@@ -64,18 +68,15 @@ pub fn build(
 ) -> Result<BuildResult, BuildError> {
     let tags = tags(request)?;
     request.platform.as_deref().map_or(Ok(()), platform::check)?;
+    let cancel = request.cancel.child();
+    let lease = store.lease()?;
+    let brought = bring::bring(request, &bring::From { store, remote, lease: &lease, cancel: &cancel })?;
+    let request = &*brought.request;
     let (name, path, text) = context::dockerfile(request)?;
     let file = Dockerfile::parse(&name, &text)?;
     let report = Report::new(events);
-    let cancel = request.cancel.child();
-    let images = Images {
-        store,
-        remote,
-        pull: request.pull,
-        cancel: cancel.clone(),
-        lease: store.lease()?,
-        found: Mutex::default(),
-    };
+    let images =
+        Images { store, remote, pull: request.pull, cancel: cancel.clone(), lease, found: Mutex::default() };
     let context = Context::open(&request.context, path.as_deref())?;
     if request.check {
         check(&images, &file, request, &context, &report)?;
@@ -100,6 +101,7 @@ pub fn build(
         report: &report,
         cancel,
         made: Mutex::default(),
+        known: KnownDigests::of(store),
         imported: imported(&images, request, &name, &report),
     };
     let done = schedule::build_all(&session)?.all();
@@ -122,9 +124,12 @@ fn check(
     let given = request.build_args.get("BUILDKIT_DOCKERFILE_CHECK").cloned().flatten();
     let options = given.or_else(|| file.directives.check.clone());
     let options = lint::Options::parse(&options.unwrap_or_default());
-    let environment =
-        |name: &str| images.store.resolve(name).ok().map(|image| image.config.config.env.clone());
-    let known = lint::Known { ignore: &context.ignore, environment: &environment };
+    let image = |name: &str| {
+        let config = images.store.resolve(name).ok()?.config.clone();
+        let platform = format!("{}/{}", config.os, config.architecture);
+        Some(lint::KnownImage { environment: config.config.env, platform })
+    };
+    let known = lint::Known { ignore: &context.ignore, image: &image };
     let warnings = lint::lint(file, &known, &options);
     warnings.iter().for_each(|warning| report.warn(warning.clone()));
     match options.error && !warnings.is_empty() && !request.check {
@@ -141,7 +146,7 @@ fn check(
 fn contexts(request: &BuildRequest) -> Result<BTreeMap<String, Context>, BuildError> {
     let directories = request.contexts.iter().filter_map(|(name, context)| match context {
         NamedContext::Directory(path) => Some((name, path)),
-        NamedContext::Image(_) => None,
+        _ => None,
     });
     directories.map(|(name, path)| Ok((name.clone(), Context::open(path, None)?))).collect()
 }
@@ -176,13 +181,17 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// The steps that the layers come from.
+fn records_of(session: &Session<'_>, layers: &[LayerId]) -> BTreeMap<Digest, Record> {
+    let mut records = session.records();
+    records.retain(|_, record| record.layer.is_some_and(|layer| layers.contains(&layer)));
+    records
+}
+
 /// Copies the cache's records of this build to where they are wanted.
 fn export_cache(session: &Session<'_>, layers: &[LayerId]) -> Result<(), BuildError> {
     for wanted in &session.request.cache_to {
-        let mut records = session.records();
-        if !wanted.all_stages {
-            records.retain(|_, record| record.layer.is_some_and(|layer| layers.contains(&layer)));
-        }
+        let records = if wanted.all_stages { session.records() } else { records_of(session, layers) };
         match &wanted.to {
             CacheLocation::Directory(path) => cache::export(path, &records, session.store),
             CacheLocation::Registry(name) => {
@@ -227,6 +236,15 @@ fn finish(session: &Session<'_>, mut state: State, tags: &[Reference]) -> Result
     session.check()?;
     state.image.config.labels.extend(session.request.labels.clone());
     state.image.rootfs.diff_ids.clone_from(&state.layers);
+    if session.request.inline_cache
+        || session
+            .request
+            .build_args
+            .get("BUILDKIT_INLINE_CACHE")
+            .is_some_and(|value| value.as_deref() == Some("1"))
+    {
+        cache::put_inline(&mut state.image, &records_of(session, &state.layers));
+    }
     let created = created(session, &state.image, &state.layers);
     state.date(&created);
     let outputs = &session.request.outputs;

@@ -146,7 +146,9 @@ fn files<'a>(
         planner.add(selected, "/", true).map_err(|error| fail(error.into()))?;
     }
     let plan = planner.finish();
-    let facts = digest::facts(&plan, &[origin.tree], origin.cancel).map_err(|error| fail(error.into()))?;
+    let known = session.known(origin.tree);
+    let facts = digest::facts(&plan, &[origin.tree], known.as_deref(), origin.cancel)
+        .map_err(|error| fail(error.into()))?;
     Ok(Files { source: from, plan, facts, single })
 }
 

@@ -156,7 +156,7 @@ fn copy(
         planner.add(selected, "/", true)?;
     }
     let plan = planner.finish();
-    let facts = digest::facts(&plan, &[&tree], cancel)?;
+    let facts = digest::facts(&plan, &[&tree], None, cancel)?;
     let upper = Root::open(to).map_err(failed("open", to))?;
     let now = session.now.unix_timestamp();
     Writer { upper, trees: &[&tree], now, cancel }.run(&plan, &facts)?;

@@ -17,6 +17,8 @@ use crate::error::BuildError;
 use crate::graph::Graph;
 use crate::request::{BuildRequest, Cancel};
 use crate::runner::Runner;
+use crate::transfer::known::{KnownDigests, KnownTree};
+use crate::tree::Tree;
 
 pub(super) struct Session<'a> {
     pub(super) store: &'a Store,
@@ -38,6 +40,8 @@ pub(super) struct Session<'a> {
     pub(super) cancel: Cancel,
     /// What the steps of this build have made or found; the lock of a key is held while its step is carried out.
     pub(super) made: Mutex<HashMap<Digest, Arc<Mutex<Option<Record>>>>>,
+    /// Digests of files that earlier builds have read.
+    pub(super) known: KnownDigests,
     /// Caches of elsewhere.
     pub(super) imported: Vec<Imported>,
 }
@@ -59,6 +63,11 @@ impl Session<'_> {
     /// The build's time as configurations have it.
     pub(super) fn timestamp(&self) -> String {
         super::format(self.now)
+    }
+
+    /// What is known of the files of a tree that stays; without it they are read.
+    pub(super) fn known(&self, tree: &Tree) -> Option<Arc<KnownTree>> {
+        self.known.tree(tree).ok()
     }
 
     pub(super) fn given(&self) -> Given<'_> {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use layout::CacheError;
 pub(crate) use layout::{Imported, export};
 pub use shared_image::SharedError;
-pub(crate) use shared_image::{bring, send};
+pub(crate) use shared_image::{bring, put_inline, send};
 
 /// What a step made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

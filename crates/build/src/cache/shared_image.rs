@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use image::{Digest, ImageConfig, LayerId, Lease, PutImageError, Reference, ResolveError, Store, StoreError};
+use image::{
+    Digest, ImageConfig, ImageId, LayerId, Lease, PutImageError, Reference, ResolveError, Store, StoreError,
+};
 
 use super::{CacheError, Record};
 use crate::platform;
@@ -48,15 +50,16 @@ pub(crate) fn bring(
     cancel: &Cancel,
 ) -> Result<BTreeMap<Digest, Record>, CacheError> {
     let brought = || -> Result<_, SharedError> {
+        let before = named(store, name);
         remote.pull(name, cancel)?;
         let image = store.resolve(name)?;
         lease.protect_image(&image)?;
+        put_back(store, name, before)?;
         let field = image.config.other.get(FIELD).cloned().ok_or(SharedError::Form)?;
         let records: Vec<(Digest, Record)> = serde_json::from_value(field).map_err(|_| SharedError::Form)?;
         // A record may only speak of layers that came with it.
         let layers: BTreeSet<&LayerId> = image.layers.iter().collect();
         let came = |record: &Record| record.layer.as_ref().is_none_or(|layer| layers.contains(layer));
-        forget(store, name)?;
         Ok(records.into_iter().filter(|(_, record)| came(record)).collect())
     };
     brought().map_err(failed(name))
@@ -83,16 +86,32 @@ pub(crate) fn send(
         config.rootfs.diff_ids.clone_from(&layers);
         let list: Vec<(&Digest, &Record)> = records.iter().collect();
         config.other.insert(FIELD.to_owned(), serde_json::to_value(list).unwrap_or_default());
+        let before = named(store, name);
         store.put_image(lease, config, &layers, &[reference])?;
         let pushed = remote.push(name, cancel);
-        forget(store, name)?;
+        put_back(store, name, before)?;
         Ok(pushed?)
     };
     sent().map_err(failed(name))
 }
 
-/// Takes the cache's name off again: it is no image to be run.
-fn forget(store: &Store, name: &str) -> Result<(), SharedError> {
+/// Puts the records of the steps that an image's layers come from into its configuration.
+pub(crate) fn put_inline(config: &mut ImageConfig, records: &BTreeMap<Digest, Record>) {
+    let list: Vec<(&Digest, &Record)> = records.iter().collect();
+    config.other.insert(FIELD.to_owned(), serde_json::to_value(list).unwrap_or_default());
+}
+
+/// The image that has a name.
+fn named(store: &Store, name: &str) -> Option<ImageId> {
+    store.resolve(name).ok().map(|image| image.id)
+}
+
+/// Gives the cache's name back to the image that had it, or takes it off: a cache is no image to be run.
+fn put_back(store: &Store, name: &str, before: Option<ImageId>) -> Result<(), SharedError> {
     let reference = Reference::parse(name).map_err(ResolveError::from)?;
-    Ok(store.untag(&reference).map(drop)?)
+    match before {
+        Some(id) => store.tag(&id, &reference)?,
+        None => store.untag(&reference).map(drop)?,
+    }
+    Ok(())
 }

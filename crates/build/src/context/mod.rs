@@ -14,7 +14,7 @@ use crate::request::{BuildRequest, DockerfileSource};
 use crate::tree::Tree;
 
 /// No Dockerfile and no `.dockerignore` is longer.
-const TEXT_LIMIT: u64 = 16 << 20;
+pub(crate) const TEXT_LIMIT: u64 = 16 << 20;
 
 /// An opened context.
 #[derive(Debug)]

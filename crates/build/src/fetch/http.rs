@@ -48,6 +48,8 @@ pub(crate) fn download(download: &Download<'_>) -> Result<(PathBuf, String, Opti
     };
     std::fs::create_dir_all(&directory).map_err(keep(&directory))?;
     let known = read_known(&record, &directory);
+    // What was not used for long is removed first; failing to note the use does no harm.
+    let _ = File::open(&record).and_then(|file| file.set_modified(SystemTime::now()));
     if let (Some(expected), Some(known)) = (&expected, &known)
         && *expected == known.sha256
     {

@@ -1,19 +1,25 @@
 //! What comes from other hosts, files by HTTP and repositories by git: sources of `ADD`, and whole build contexts.
 
 mod address;
-mod context;
 mod date;
 mod git;
 mod http;
 
 pub(crate) use address::{Address, GitAddress, parse, shown};
-pub use context::{RemoteContext, fetch_context, is_remote};
 pub(crate) use git::{GitOptions, checkout};
 pub(crate) use http::{Download, download};
 
 use std::path::PathBuf;
 
 use crate::remote::FetchError;
+
+/// Whether a source or a context is named by an address of another host.
+///
+/// # Errors
+/// It is one of a form that is not understood.
+pub fn is_remote(address: &str) -> Result<bool, SourceError> {
+    parse(address).map(|parsed| parsed.is_some())
+}
 
 /// Why a remote source of `ADD` cannot be used. Addresses are shown without passwords.
 #[derive(Debug, thiserror::Error)]

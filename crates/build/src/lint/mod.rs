@@ -5,7 +5,7 @@
 //! | `casing` | `StageNameCasing`, `FromAsCasing`, `ConsistentInstructionCasing`, `ExposeProtoCasing` |
 //! | `stages` | `DuplicateStageName`, `ReservedStageName`, `UndefinedArgInFrom`, `InvalidDefaultArgInFrom`, `RedundantTargetPlatform`, `FromPlatformFlagConstDisallowed` |
 //! | `form` | `JSONArgsRecommended`, `MaintainerDeprecated`, `MultipleInstructionsDisallowed`, `LegacyKeyValueFormat`, `SecretsUsedInArgOrEnv`, `ExposeInvalidFormat`, `InvalidDefinitionDescription` |
-//! | `values` | `UndefinedVar`, `WorkdirRelativePath` |
+//! | `values` | `UndefinedVar`, `WorkdirRelativePath`, `InvalidBaseImagePlatform` |
 //! | `files` | `CopyIgnoredFile` |
 //!
 //! `NoEmptyContinuation` is found while the file is read. A file chooses with `# check=skip=…;error=true`.
@@ -28,8 +28,17 @@ pub(crate) use options::Options;
 pub(crate) struct Known<'a> {
     /// What the context leaves out.
     pub(crate) ignore: &'a Ignore,
-    /// The environment of an image; `None` if it is not known.
-    pub(crate) environment: &'a dyn Fn(&str) -> Option<Vec<String>>,
+    /// An image; `None` if it is not here yet.
+    pub(crate) image: &'a dyn Fn(&str) -> Option<KnownImage>,
+}
+
+/// What the checks ask of an image.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownImage {
+    /// Its environment.
+    pub(crate) environment: Vec<String>,
+    /// `os/architecture`.
+    pub(crate) platform: String,
 }
 
 /// Everything worth looking at, in the order of the lines.

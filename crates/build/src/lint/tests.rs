@@ -8,11 +8,14 @@ fn rules(text: &str) -> Vec<(String, usize)> {
 fn rules_with(text: &str, options: &Options) -> Vec<(String, usize)> {
     let file = Dockerfile::parse("Dockerfile", text).unwrap_or_else(|error| panic!("{error}"));
     let ignore = Ignore::parse("hidden\n!hidden/not\nsecret").unwrap();
-    let environment = |name: &str| match name {
-        "known" => Some(vec!["HOME=/root".to_owned()]),
+    let image = |name: &str| match name {
+        "known" => {
+            Some(KnownImage { environment: vec!["HOME=/root".to_owned()], platform: crate::platform::own() })
+        }
+        "foreign" => Some(KnownImage { platform: "linux/s390x".to_owned(), ..KnownImage::default() }),
         _ => None,
     };
-    let known = Known { ignore: &ignore, environment: &environment };
+    let known = Known { ignore: &ignore, image: &image };
     lint(&file, &known, options).into_iter().map(|warning| (warning.rule, warning.line)).collect()
 }
 
@@ -54,6 +57,7 @@ const RULES: &[(&str, &str, &str)] = &[
     ("CopyIgnoredFile", "FROM a\nCOPY secret/x /\n", "FROM a\nCOPY hidden/not /\nCOPY --from=b secret /\n"),
     ("CopyIgnoredFile", "FROM a\nADD ./secret /\n", "FROM a\nCOPY hidden /\n"),
     ("ExposeProtoCasing", "FROM a\nEXPOSE 80/TCP\n", "FROM a\nARG P=1\nEXPOSE 80/tcp $P\n"),
+    ("InvalidBaseImagePlatform", "ARG B=foreign\nFROM $B\n", "FROM known\n"),
     ("ExposeInvalidFormat", "FROM a\nEXPOSE 127.0.0.1:80:80\n", "FROM a\nEXPOSE 80 90-91\n"),
 ];
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Findings, Known};
-use crate::dockerfile::{Dockerfile, Instruction, Kind, Transfer};
+use super::{Findings, Known, KnownImage};
+use crate::dockerfile::{Dockerfile, Instruction, Kind, Stage, Transfer};
+use crate::platform;
 
 /// What the instructions of a stage know.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ struct Scope {
 pub(super) fn check(found: &mut Findings<'_>, known: &Known<'_>) {
     let mut done: BTreeMap<String, Scope> = BTreeMap::new();
     for (index, stage) in found.file.stages.iter().enumerate() {
-        let mut scope = base(found.file, &stage.from.image, &done, known);
+        let mut scope = base(found, stage, &done, known);
         for instruction in &stage.instructions {
             self::instruction(found, instruction, &mut scope);
         }
@@ -28,30 +29,39 @@ pub(super) fn check(found: &mut Findings<'_>, known: &Known<'_>) {
     }
 }
 
-fn base(file: &Dockerfile, image: &str, done: &BTreeMap<String, Scope>, known: &Known<'_>) -> Scope {
-    if let Some(scope) = done.get(&image.to_ascii_lowercase()) {
+fn base(found: &mut Findings<'_>, stage: &Stage, done: &BTreeMap<String, Scope>, known: &Known<'_>) -> Scope {
+    let written = stage.from.image.as_str();
+    if let Some(scope) = done.get(&written.to_ascii_lowercase()) {
         return scope.clone();
     }
-    let environment = match image {
-        "scratch" => Some(Vec::new()),
-        name if name.contains('$') => {
-            let mut defaults = BTreeMap::new();
-            for global in &file.globals {
-                if let Kind::Arg(arguments) = &global.kind {
-                    let named = arguments.iter().map(|own| (own.name.clone(), own.value.clone()));
-                    defaults.extend(named);
-                }
-            }
-            let lookup = |name: &str| defaults.get(name).cloned().flatten();
-            let name = crate::expand::word(name, file.directives.escape, &lookup).unwrap_or_default();
-            (known.environment)(&name)
-        }
-        name => (known.environment)(name),
+    let own = platform::own();
+    let image = match written {
+        "scratch" => Some(KnownImage { platform: own.clone(), ..KnownImage::default() }),
+        name => (known.image)(&with_defaults(found.file, name)),
     };
-    let is_known = environment.is_some();
-    let entries = environment.unwrap_or_default();
+    if let Some(image) = image.as_ref().filter(|image| image.platform != own) {
+        let message = format!("{written} is an image for {}, and what is built is for {own}", image.platform);
+        found.add("InvalidBaseImagePlatform", &stage.at, message);
+    }
+    let is_known = image.is_some();
+    let entries = image.unwrap_or_default().environment;
     let names = entries.iter().filter_map(|entry| entry.split_once('=')).map(|(name, _)| name.to_owned());
     Scope { names: names.chain(["PATH".to_owned()]).collect(), is_known, has_workdir: false }
+}
+
+/// The name of an image with the defaults of arguments.
+fn with_defaults(file: &Dockerfile, name: &str) -> String {
+    if !name.contains('$') {
+        return name.to_owned();
+    }
+    let mut defaults = BTreeMap::new();
+    for global in &file.globals {
+        if let Kind::Arg(arguments) = &global.kind {
+            defaults.extend(arguments.iter().map(|own| (own.name.clone(), own.value.clone())));
+        }
+    }
+    let lookup = |name: &str| defaults.get(name).cloned().flatten();
+    crate::expand::word(name, file.directives.escape, &lookup).unwrap_or_default()
 }
 
 fn instruction(found: &mut Findings<'_>, instruction: &Instruction, scope: &mut Scope) {

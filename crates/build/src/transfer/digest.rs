@@ -6,11 +6,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::time::SystemTime;
 
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::TransferError;
+use super::known::KnownTree;
 use super::plan::{Content, Planned};
 use super::workers;
 use crate::hash::Hasher;
@@ -26,10 +28,12 @@ pub(crate) struct Facts {
     pub(crate) xattrs: Vec<(OsString, Vec<u8>)>,
 }
 
-/// Reads every file of a plan; the result has one item for each of its paths.
+/// Reads every file of a plan; the result has one item for each of its paths. What is `known` of the first tree is not
+/// read again.
 pub(crate) fn facts(
     plan: &[Planned],
     trees: &[&Tree],
+    known: Option<&KnownTree>,
     cancel: &Cancel,
 ) -> Result<Vec<Option<Facts>>, TransferError> {
     workers::each(
@@ -38,12 +42,34 @@ pub(crate) fn facts(
         || TransferError::Cancelled,
         |planned, buffer| match (&planned.content, trees.get(planned.tree)) {
             (Content::File(entry) | Content::Directory { from: Some(entry) }, Some(tree)) => {
-                let facts = read(tree, entry, buffer);
+                let known = known.filter(|_| planned.tree == 0);
+                let facts = known_or_read(known, tree, entry, buffer);
                 facts.map(Some).map_err(|source| TransferError::Read { path: entry.path.clone(), source })
             }
             _ => Ok(None),
         },
     )
+}
+
+/// A file with extended attributes is read each time.
+fn known_or_read(
+    known: Option<&KnownTree>,
+    tree: &Tree,
+    entry: &Entry,
+    buffer: &mut [u8],
+) -> io::Result<Facts> {
+    let Some(known) = known.filter(|_| entry.kind == EntryKind::File) else {
+        return read(tree, entry, buffer);
+    };
+    if let Some(sha256) = known.get(entry) {
+        return Ok(Facts { sha256, xattrs: Vec::new() });
+    }
+    let now = SystemTime::now();
+    let facts = read(tree, entry, buffer)?;
+    if facts.xattrs.is_empty() {
+        known.put(entry, facts.sha256, now);
+    }
+    Ok(facts)
 }
 
 fn read(tree: &Tree, entry: &Entry, buffer: &mut [u8]) -> io::Result<Facts> {

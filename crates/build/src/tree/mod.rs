@@ -63,6 +63,12 @@ impl Tree {
         Ok(Directory::new(parts.collect::<io::Result<_>>()?, self.overlay))
     }
 
+    /// Device and inode of each of its directories.
+    pub(crate) fn identity(&self) -> io::Result<Vec<(u64, u64)>> {
+        let stat = |root: &Root| rustix::fs::fstat(root.fd()).map(|stat| (stat.st_dev, stat.st_ino));
+        Ok(self.layers.iter().map(stat).collect::<Result<_, _>>()?)
+    }
+
     /// Follows `path` inside the tree; the last component only if `follow`. A path whose end does not exist resolves
     /// to where it would be.
     ///

@@ -71,6 +71,25 @@ impl Checks<'_> {
             self.network_references(project, service);
             self.volume_references(project, service);
             self.file_references(project, service);
+            self.build_references(project, service);
+        }
+    }
+
+    /// A build may take files of the images of services that are built, too.
+    fn build_references(&self, project: &Project, service: &Service) {
+        let Some(build) = &service.build else { return };
+        for (context, needed) in build.image_contexts() {
+            let message = match project.services.get(needed) {
+                Some(other) if other.build.is_some() || other.image.is_some() => continue,
+                Some(_) => format!("the context `{context}` is of `{needed}`, which has no image"),
+                None => format!(
+                    "the context `{context}` is of `{needed}`, which is not a service of this project"
+                ),
+            };
+            let path = ["build", "additional_contexts", context];
+            let span = self.locator.of_service(service.name.as_str(), &path);
+            let names = project.services.keys().map(ServiceName::as_str);
+            self.report.add(Finding::error(span, message).help(did_you_mean(needed, names, "services")));
         }
     }
 

@@ -59,6 +59,14 @@ pub struct Build {
     pub sbom: Option<String>,
 }
 
+impl Build {
+    /// The services whose images files are taken from: names of contexts, and of services (`service:NAME`).
+    pub fn image_contexts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let contexts = self.additional_contexts.iter();
+        contexts.filter_map(|(name, text)| Some((name.as_str(), text.strip_prefix("service:")?)))
+    }
+}
+
 /// A secret given to a build.
 pub type BuildSecret = FileReference<SecretKey>;
 

@@ -2,7 +2,6 @@
 
 mod agent;
 mod container;
-mod context;
 mod mounts;
 mod prune;
 mod remote;

@@ -5,9 +5,12 @@ use crate::{
     error::EngineError,
     op::{CachePruneFilter, Removal},
 };
-use build::{Cache, cache::Entry};
+use build::{Cache, PruneError, cache::Entry};
 use image::{LayerId, Usage};
-use std::{collections::HashSet, time::SystemTime};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime},
+};
 
 impl Engine {
     /// Forgets steps that builds have remembered, the longest unused first, and removes layers that nothing needs any
@@ -22,9 +25,21 @@ impl Engine {
             let kept = |_: &_| Usage::Stopped(String::new());
             let keep = |layer: &LayerId| needed.contains(layer);
             let report = engine.store().prune(false, &kept, &keep).map_err(EngineError::store)?;
-            Ok(Removal { removed, reclaimed: report.freed })
+            let beside = if filter.all && filter.ids.is_empty() { engine.prune_beside(&filter)? } else { 0 };
+            Ok(Removal { removed, reclaimed: report.freed + beside })
         })
         .await
+    }
+
+    /// Removes fetched files and cache mounts; gives the bytes that came free.
+    fn prune_beside(&self, filter: &CachePruneFilter) -> Result<u64, EngineError> {
+        let until = filter.until.map(SystemTime::from);
+        let unused = until.map_or(Duration::ZERO, |until| until.elapsed().unwrap_or_default());
+        match build::prune(self.store(), unused) {
+            Ok(pruned) => Ok(pruned.bytes),
+            Err(PruneError::Cache { path, source }) => Err(EngineError::Io { action: "clear", path, source }),
+            Err(PruneError::Store(source)) => Err(EngineError::store(source)),
+        }
     }
 
     fn forget_steps(&self, cache: &Cache, filter: &CachePruneFilter) -> Result<Vec<String>, EngineError> {
@@ -76,7 +91,6 @@ fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Steps of layers `0`, `1`, …, used so many hours ago.
     fn entries(ages: &[u64]) -> Vec<Entry> {

@@ -1,8 +1,7 @@
 //! Build contexts that clients send.
 
 use crate::{Engine, archive::SourceReader, error::EngineError, op::ByteSource};
-use beneath::Root;
-use image::{ExtractOptions, Scratch};
+use image::Scratch;
 use std::path::Path;
 
 /// A build context that a client sent, unpacked; removed when dropped.
@@ -17,15 +16,13 @@ impl UploadedContext {
 }
 
 impl Engine {
-    /// Unpacks the tar archive (plain, gzip or zstd) of a build context.
+    /// Unpacks the tar archive (plain, or compressed in any way that `ADD` knows) of a build context.
     pub async fn upload_context(&self, source: ByteSource) -> Result<UploadedContext, EngineError> {
         let runtime = tokio::runtime::Handle::current();
         self.blocking(move |engine| {
             let scratch = engine.store().scratch().map_err(EngineError::store)?;
-            let root = Root::open(scratch.path()).map_err(|error| unusable(&error))?;
-            let mut reader = SourceReader::new(runtime, source);
-            image::extract(&root, Path::new("/"), &mut reader, &ExtractOptions::default())
-                .map_err(|error| unusable(&error))?;
+            let reader = SourceReader::new(runtime, source);
+            build::unpack_context(reader, scratch.path()).map_err(|error| unusable(&error))?;
             Ok(UploadedContext(scratch))
         })
         .await
@@ -33,5 +30,5 @@ impl Engine {
 }
 
 fn unusable(error: &dyn std::error::Error) -> EngineError {
-    EngineError::BadParameter(format!("the build context cannot be unpacked: {}", crate::chain(error)))
+    EngineError::BadParameter(format!("the build context: {}", crate::chain(error)))
 }

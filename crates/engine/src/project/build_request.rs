@@ -16,9 +16,6 @@ pub fn build_request(
     build: &Build,
     image: &str,
 ) -> Result<BuildRequest, String> {
-    let BuildContext::Local(context) = &build.context else {
-        return Err("its context is not a directory of this host; fetch it and name the directory".to_owned());
-    };
     let dockerfile = match (&build.dockerfile_inline, &build.dockerfile) {
         (Some(text), _) => DockerfileSource::Inline(text.clone()),
         (None, Some(path)) => DockerfileSource::Path(path.clone()),
@@ -29,7 +26,14 @@ pub fn build_request(
     labels.insert(labels::SERVICE.to_owned(), service.name.to_string());
     let hosts =
         build.extra_hosts.iter().flat_map(|(name, all)| all.iter().map(move |ip| (name.clone(), ip.clone())));
+    let (context, context_url) = match &build.context {
+        BuildContext::Local(directory) => (directory.clone(), None),
+        BuildContext::Remote(url) => (PathBuf::new(), Some(url.clone())),
+    };
+    let exports = build.cache_to.iter().filter(|text| !is_inline(text));
     Ok(BuildRequest {
+        context,
+        context_url,
         dockerfile,
         target: build.target.clone(),
         tags: std::iter::once(image.to_owned()).chain(build.tags.iter().cloned()).collect(),
@@ -41,13 +45,14 @@ pub fn build_request(
         secrets: secrets(project, build)?,
         ssh: build.ssh.iter().map(|text| agent(text)).collect::<Result<_, _>>()?,
         cache_from: build.cache_from.iter().map(|text| cache(text)).collect::<Result<_, _>>()?,
-        cache_to: build.cache_to.iter().map(|text| cache_export(text)).collect::<Result<_, _>>()?,
+        cache_to: exports.map(|text| cache_export(text)).collect::<Result<_, _>>()?,
+        inline_cache: build.cache_to.iter().any(|text| is_inline(text)),
         allow_insecure: build.entitlements.iter().any(|right| right == "security.insecure"),
         platform: build.platforms.first().cloned().or_else(|| service.platform.clone()),
         network: network(build.network.as_deref())?,
         extra_hosts: hosts.collect(),
         shm_size: build.shm_size,
-        ..BuildRequest::new(context)
+        ..BuildRequest::default()
     })
 }
 
@@ -63,21 +68,23 @@ fn network(name: Option<&str>) -> Result<RunNetwork, String> {
 /// `additional_contexts`
 fn contexts(project: &Project, build: &Build) -> Result<BTreeMap<String, NamedContext>, String> {
     let one = |(name, text): (&String, &String)| {
-        let service = text.strip_prefix("service:").map(|name| {
-            let service = project.services.get(name);
-            service.ok_or_else(|| format!("the context `{text}` names no service of the project"))
-        });
-        let context = match service.transpose()? {
-            Some(service) => NamedContext::Image(project.image_of(service)),
-            None => match text.strip_prefix("docker-image://") {
-                Some(image) => NamedContext::Image(image.to_owned()),
-                None if Path::new(text).is_absolute() => NamedContext::Directory(PathBuf::from(text)),
-                None => {
-                    return Err(format!("the context `{text}` is no directory of this host and no image"));
-                }
-            },
+        let context = match text.strip_prefix("service:") {
+            Some(name) => {
+                let service = project.services.get(name);
+                let service =
+                    service.ok_or_else(|| format!("the context `{text}` names no service of the project"))?;
+                NamedContext::Image(project.image_of(service))
+            }
+            None => NamedContext::parse(text),
         };
-        Ok((name.clone(), context))
+        match &context {
+            NamedContext::Directory(path) | NamedContext::Layout { directory: path, .. }
+                if !path.is_absolute() =>
+            {
+                Err(format!("the context `{text}` is no absolute directory, image, or address"))
+            }
+            _ => Ok((name.clone(), context)),
+        }
     };
     build.additional_contexts.iter().map(one).collect()
 }
@@ -129,6 +136,11 @@ fn cache(text: &str) -> Result<CacheLocation, String> {
         (None, _, None) if !text.contains('=') => Ok(CacheLocation::Registry(text.to_owned())),
         _ => Err(format!("the cache `{text}` is neither type=local with a directory nor an image")),
     }
+}
+
+/// `type=inline`
+fn is_inline(text: &str) -> bool {
+    text.split(',').any(|field| field == "type=inline")
 }
 
 fn cache_export(text: &str) -> Result<CacheExport, String> {

@@ -36,5 +36,6 @@ mod wait;
 pub use build_request::build_request;
 pub(crate) use locks::Locks;
 pub use options::{BuildChoice, DownOptions, PullChoice, RemoveImages, RunOptions, UpOptions};
+pub use plan::images::build_order;
 pub use plan::{Action, Plan, PlanError, Step, plan, plan_down};
 pub use progress::{ProgressEvent, ProjectSummary};

@@ -109,6 +109,17 @@ pub enum LoadError {
         /// The configuration's.
         expected: String,
     },
+    /// The image that was asked for is not there, or it is not clear which one is meant.
+    #[error("{} holds {}", wanted.as_ref().map_or_else(|| "which image? it".to_owned(), |wanted| format!("it has no image {wanted}; it")), found.join(", "))]
+    Choice {
+        /// Tag or digest.
+        wanted: Option<String>,
+        /// Names or digests of those there are.
+        found: Vec<String>,
+    },
+    /// The directory of a layout cannot be read.
+    #[error("cannot read the OCI layout")]
+    Directory(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// More documents than are kept in memory.
     #[error("the archive's documents are larger than {limit} bytes together")]
     TooMuch {
@@ -153,7 +164,7 @@ impl Store {
 }
 
 /// Each layer must be what the configuration says at its place.
-fn check_layers(collected: &mut Collected, found: &Found) -> Result<(), LoadError> {
+pub(super) fn check_layers(collected: &mut Collected, found: &Found) -> Result<(), LoadError> {
     let config: ImageConfig = serde_json::from_slice(&found.foreign.config).map_err(PutImageError::Config)?;
     let expected = config.rootfs.diff_ids;
     for (at, member) in found.layers.iter().enumerate() {

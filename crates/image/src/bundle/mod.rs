@@ -6,6 +6,7 @@
 
 mod collect;
 mod find;
+mod layout;
 mod load;
 mod save;
 

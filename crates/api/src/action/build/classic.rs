@@ -134,7 +134,8 @@ pub(super) async fn execute(
         }
         Context::At(address) => {
             first.extend(teller.line(format!("Downloading build context from remote url: {address}\n")));
-            engine.build_remote(request, address).await?
+            request.context_url = Some(address);
+            engine.build(request).await?
         }
     };
     let told = progress.flat_map(move |progress| futures_util::stream::iter(teller.tell(progress)));

@@ -3,6 +3,7 @@
 use build::BuildRequest;
 use clap::Args;
 use compose::model::{Build, Project, Service};
+use engine::project::build_order;
 
 use crate::cli::{Context, Run, Verb, verb};
 use crate::failure::{Exit, Failure, Outcome};
@@ -56,10 +57,11 @@ pub(crate) async fn build_project(context: &Context, services: &[String], option
     if let Some(missing) = services.iter().find(|name| !project.services.contains_key(name.as_str())) {
         return Err(Failure::new(format!("no such service: {missing}")));
     }
-    let chosen =
-        |service: &&Service| services.is_empty() || services.iter().any(|name| name == service.name.as_str());
+    let chosen = |name: &&str| services.is_empty() || services.iter().any(|chosen| chosen == name);
+    let chosen: Vec<&str> = project.services.keys().map(AsRef::as_ref).filter(chosen).collect();
     let mut requests: Vec<(String, BuildRequest)> = Vec::new();
-    for service in project.services.values().filter(chosen) {
+    for name in build_order(&project, &chosen) {
+        let Some(service) = project.services.get(name) else { continue };
         let Some(build) = &service.build else { continue };
         let request = request(&project, service, build, options)?;
         // Services that share an image and how it is made share the build.

@@ -10,8 +10,9 @@ use clap::Args;
 use super::build_options::{self as options, Wanted};
 use super::build_output::BuildOutput;
 use super::build_shown::{Progress, Shown, TICK};
+use super::build_source::Source;
 use crate::cli::{Context, Form, Run, Verb, verb};
-use crate::client::{Call, CallError};
+use crate::client::{Call, CallError, Lines};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::verbs::compose;
 use crate::{output, project, units};
@@ -49,16 +50,16 @@ pub(crate) struct Build {
     /// What RUN --mount=type=secret gets: id=NAME[,src=FILE|,env=VARIABLE]
     #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
-    /// Agent that RUN --mount=type=ssh gets: default or ID=SOCKET
+    /// Agent or keys that RUN --mount=type=ssh gets: default, ID=SOCKET or ID=KEYFILE
     #[arg(long, value_name = "AGENT")]
     ssh: Vec<String>,
-    /// Further source of files: NAME=DIRECTORY or NAME=docker-image://IMAGE
+    /// Further source of files: NAME=DIRECTORY, docker-image://IMAGE, oci-layout://DIRECTORY or a URL
     #[arg(long, value_name = "NAME=SOURCE")]
     build_context: Vec<String>,
-    /// Cache to use: type=local,src=DIRECTORY
+    /// Cache to use: type=local,src=DIRECTORY or type=registry,ref=IMAGE
     #[arg(long, value_name = "CACHE")]
     cache_from: Vec<String>,
-    /// Where to copy the cache: type=local,dest=DIRECTORY[,mode=max]
+    /// Where to copy the cache: type=local,dest=DIRECTORY[,mode=max], type=registry,ref=IMAGE or type=inline
     #[arg(long, value_name = "CACHE")]
     cache_to: Vec<String>,
     /// Where the result goes: DIRECTORY, `-`, or type=local|tar|oci|docker,dest=PATH
@@ -103,8 +104,9 @@ pub(crate) struct Build {
     /// Always so: the image goes to the store
     #[arg(long, hide = true)]
     load: bool,
-    /// Directory that COPY reads from
-    #[arg(value_name = "PATH")]
+    /// Where COPY reads from: a directory, the URL of a git repository or an archive, or `-` for an archive or a
+    /// Dockerfile on standard input
+    #[arg(value_name = "PATH|URL|-")]
     path: Option<PathBuf>,
 }
 
@@ -121,12 +123,14 @@ impl Run for Build {
             }
             return Err(Failure::new("PATH is missing: name the directory to build from, such as `.`"));
         };
-        let mut request = self.request(path)?;
+        let source = Source::of(path, self.file.as_deref() == Some(Path::new("-")))?;
+        let mut request = self.request(&source)?;
         let passed_on = self.outputs(&mut request)?;
         let quiet = self.quiet || passed_on.is_some();
         let mut warnings = 0;
         let shown = Shown::new(self.progress, quiet && !self.check);
-        let result = follow(context, &request, shown, &mut warnings).await?;
+        let lines = source.start(context, &request).await?;
+        let result = follow(lines, &request, shown, &mut warnings).await?;
         if self.check {
             let text = match warnings {
                 0 => "Check complete, no warnings found.".to_owned(),
@@ -151,24 +155,22 @@ impl Run for Build {
 }
 
 impl Build {
-    fn request(&self, path: &Path) -> Result<BuildRequest, Failure> {
+    fn request(&self, source: &Source) -> Result<BuildRequest, Failure> {
         let from_stdin = self.file.as_deref() == Some(Path::new("-"));
         let dockerfile = match &self.file {
             Some(_) if from_stdin => DockerfileSource::Inline(stdin()?),
-            Some(file) => DockerfileSource::Path(directory(file)?),
+            Some(file) if source.has_paths() => DockerfileSource::Path(directory(file)?),
+            Some(file) => DockerfileSource::Path(file.clone()),
             None => DockerfileSource::default(),
         };
-        let context = directory(path)?;
-        if !context.is_dir() {
-            let text = format!("cannot build from {}: it is not a directory", path.display());
-            return Err(Failure::new(text));
-        }
         let own = |name: &str| std::env::var(name).ok();
         let build_args = self.build_arg.iter().map(|text| match text.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (text.clone(), own(text)),
         });
-        Ok(BuildRequest {
+        let caches = self.cache_to.iter().map(|text| options::cache_to(text));
+        let caches: Vec<_> = caches.collect::<Result<_, _>>()?;
+        let mut request = BuildRequest {
             dockerfile,
             target: self.target.clone(),
             tags: self.tag.clone(),
@@ -189,7 +191,8 @@ impl Build {
                 .iter()
                 .map(|text| options::cache_from(text))
                 .collect::<Result<_, _>>()?,
-            cache_to: self.cache_to.iter().map(|text| options::cache_to(text)).collect::<Result<_, _>>()?,
+            inline_cache: caches.iter().any(Option::is_none),
+            cache_to: caches.into_iter().flatten().collect(),
             allow_insecure: self.rights()?,
             check: self.check,
             platform: self.platform.clone(),
@@ -202,8 +205,10 @@ impl Build {
                 .transpose()?
                 .and_then(|size| u64::try_from(size).ok()),
             source_date_epoch: own("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()),
-            ..BuildRequest::new(context)
-        })
+            ..BuildRequest::default()
+        };
+        source.apply(&mut request);
+        Ok(request)
     }
 }
 
@@ -276,17 +281,17 @@ pub(crate) async fn run_build(
     request: &BuildRequest,
     shown: BuildOutput,
 ) -> Result<BuildResult, Failure> {
-    follow(context, request, shown.into(), &mut 0).await
+    let body = serde_json::to_value(request)?;
+    let lines = context.engine.lines(Call::post("/berth/build").json(&body)).await?;
+    follow(lines, request, shown.into(), &mut 0).await
 }
 
 async fn follow(
-    context: &Context,
+    mut lines: Lines,
     request: &BuildRequest,
     mut shown: Shown,
     warnings: &mut usize,
 ) -> Result<BuildResult, Failure> {
-    let body = serde_json::to_value(request)?;
-    let mut lines = context.engine.lines(Call::post("/berth/build").json(&body)).await?;
     let mut ticks = tokio::time::interval(TICK);
     loop {
         let told = tokio::select! {

@@ -53,7 +53,7 @@ pub(super) fn secret(text: &str) -> Result<(String, Secret), Failure> {
     Ok((id.to_owned(), Secret::new(content).ok_or_else(too_large)?))
 }
 
-/// `default` or `id[=socket]`
+/// `default` or `id[=socket]`, or `id=key[,key…]`
 pub(super) fn ssh(text: &str) -> Result<(String, PathBuf), Failure> {
     use std::os::unix::fs::FileTypeExt;
     let (id, socket) = match text.split_once('=') {
@@ -67,32 +67,41 @@ pub(super) fn ssh(text: &str) -> Result<(String, PathBuf), Failure> {
             (text, PathBuf::from(std::env::var_os("SSH_AUTH_SOCK").ok_or_else(unset)?))
         }
     };
-    let meta = std::fs::metadata(&socket)
-        .map_err(|e| Failure::new(format!("--ssh {id}: cannot use {}: {e}", socket.display())))?;
-    match meta.file_type().is_socket() {
-        true => Ok((id.to_owned(), socket)),
-        false => Err(Failure::new(format!(
-            "--ssh {id}: {} is not the socket of an agent; add the key to an agent with ssh-add",
-            socket.display()
-        ))),
+    let unusable = |path: &Path, e: &dyn std::fmt::Display| {
+        Failure::new(format!("--ssh {id}: cannot use {}: {e}", path.display()))
+    };
+    let paths: Vec<PathBuf> = match socket.to_string_lossy().split_once(',') {
+        Some(_) => socket.to_string_lossy().split(',').map(absolute).collect::<Result<_, _>>()?,
+        None => vec![socket],
+    };
+    for path in &paths {
+        let kind = std::fs::metadata(path).map_err(|e| unusable(path, &e))?.file_type();
+        if !kind.is_file() && !(kind.is_socket() && paths.len() == 1) {
+            return Err(unusable(path, &"it is neither an agent's socket nor a key"));
+        }
     }
+    let joined: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    Ok((id.to_owned(), PathBuf::from(joined.join(","))))
 }
 
-/// `name=directory` or `name=docker-image://reference`
+/// `name=directory`, `name=docker-image://reference`, `name=oci-layout://directory:tag` or `name=url`
 pub(super) fn context(text: &str) -> Result<(String, NamedContext), Failure> {
-    const EXPECTED: &str = "NAME=DIRECTORY or NAME=docker-image://IMAGE";
-    let (name, value) = text.split_once('=').ok_or_else(|| invalid("build-context", text, EXPECTED))?;
-    if let Some(image) = value.strip_prefix("docker-image://") {
-        return Ok((name.to_owned(), NamedContext::Image(image.to_owned())));
+    const EXPECTED: &str =
+        "NAME=DIRECTORY, NAME=docker-image://IMAGE, NAME=oci-layout://DIRECTORY or NAME=URL";
+    let wrong = || invalid("build-context", text, EXPECTED);
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let mut context = NamedContext::parse(value);
+    if let Some(directory) = context.directory_mut() {
+        *directory = absolute(&directory.to_string_lossy())?;
+        if !directory.is_dir() {
+            let missing = format!("--build-context {name}: {} is not a directory", directory.display());
+            return Err(if value.contains("://") { wrong() } else { Failure::new(missing) });
+        }
     }
-    let path = absolute(value)?;
-    match path.is_dir() && !value.contains("://") {
-        true => Ok((name.to_owned(), NamedContext::Directory(path))),
-        false => Err(invalid("build-context", text, EXPECTED)),
-    }
+    Ok((name.to_owned(), context))
 }
 
-const CACHE: &str = "type=local,src=DIRECTORY, type=local,dest=DIRECTORY or type=registry,ref=IMAGE";
+const CACHE: &str = "type=local,src=DIRECTORY, type=local,dest=DIRECTORY or type=registry,ref=IMAGE, or for --cache-to type=inline";
 
 fn cache_location(option: &str, text: &str) -> Result<CacheLocation, Failure> {
     let (mut kind, mut path, mut reference) = ("registry", None, None);
@@ -117,12 +126,15 @@ pub(super) fn cache_from(text: &str) -> Result<CacheLocation, Failure> {
     cache_location("cache-from", text)
 }
 
-/// `--cache-to`
-pub(super) fn cache_to(text: &str) -> Result<CacheExport, Failure> {
+/// `--cache-to`; `None` for a cache that is in the image itself.
+pub(super) fn cache_to(text: &str) -> Result<Option<CacheExport>, Failure> {
+    if fields(text).any(|field| field == ("type", "inline")) {
+        return Ok(None);
+    }
     let to = cache_location("cache-to", text)?;
     let mode = fields(text).find(|(name, _)| *name == "mode").map_or("min", |(_, value)| value);
     match mode {
-        "min" | "max" => Ok(CacheExport { to, all_stages: mode == "max" }),
+        "min" | "max" => Ok(Some(CacheExport { to, all_stages: mode == "max" })),
         _ => Err(invalid("cache-to", text, "mode=min or mode=max")),
     }
 }
@@ -213,7 +225,10 @@ mod tests {
     fn caches_and_contexts_are_read() {
         assert_eq!(cache_from("type=local,src=/c").unwrap(), CacheLocation::Directory("/c".into()));
         assert_eq!(cache_from("r/app:1").unwrap(), CacheLocation::Registry("r/app:1".into()));
-        assert!(cache_to("type=local,dest=/c,mode=max").unwrap().all_stages);
+        assert!(
+            cache_to("type=local,dest=/c,mode=max").unwrap().unwrap().all_stages
+                && cache_to("type=inline").unwrap().is_none()
+        );
         assert!(cache_from("type=gha").is_err() && cache_to("type=local,dest=/c,mode=x").is_err());
         assert_eq!(
             context("a=docker-image://b:1").unwrap(),

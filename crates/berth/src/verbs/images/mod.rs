@@ -6,6 +6,7 @@ mod build_live;
 mod build_options;
 pub(crate) mod build_output;
 mod build_shown;
+mod build_source;
 mod list;
 mod manage;
 pub(crate) mod transfer;
@@ -48,3 +49,6 @@ pub(crate) const GROUP: &[Verb] = &[
     prune::IMAGES,
     crate::verbs::store::SLIM,
 ];
+
+/// Commands of `berth builder`.
+pub(crate) const BUILDER: &[Verb] = &[build::BUILD, prune::BUILDS];

@@ -49,7 +49,8 @@ fn run(builder: &StageBuilder<'_, '_>, job: &Job<'_>, link: bool, add: bool) -> 
     let (session, cancel) = (builder.session, &builder.session.cancel);
     let (plan, archives) = plan(job, None)?;
     let trees = job.trees();
-    let facts = digest::facts(&plan, &trees, cancel)?;
+    let known = session.known(job.origin.tree);
+    let facts = digest::facts(&plan, &trees, known.as_deref(), cancel)?;
     let key = {
         let mut hasher = layer::key(session, if link { &[] } else { &builder.state.layers }, "copy");
         hasher.number(job.unpack.into());
@@ -164,7 +165,7 @@ fn archive_entry(job: &Job<'_>, tree: usize, selected: &Selected) -> Result<bool
     match selected {
         Selected::File { entry, .. } if wanted && entry.kind == EntryKind::File => {
             let fail = |source| TransferError::Read { path: entry.path.clone(), source };
-            Ok(archive::detect(open(job, tree, entry).map_err(fail)?).map_err(fail)?.is_some())
+            Ok(archive::detect(open(job, tree, entry).map_err(fail)?).map_err(fail)?.archive().is_some())
         }
         _ => Ok(false),
     }
@@ -187,7 +188,7 @@ fn unpacked(
         let into = upper.aside(&format!("archive{number}"))?;
         let fail = |source| TransferError::Archive { archive: entry.path.clone(), source };
         let file = open(job, *tree, entry).map_err(fail)?;
-        if let Some((compression, stream)) = archive::detect(file).map_err(fail)? {
+        if let Some((compression, stream)) = archive::detect(file).map_err(fail)?.archive() {
             let stream = compression.reader(stream).map_err(fail)?;
             archive::unpack(&entry.path, stream, &into, job.origin.cancel)?;
         }
@@ -195,7 +196,7 @@ fn unpacked(
     }
     let (plan, _) = plan(job, Some(&trees))?;
     let trees: Vec<&Tree> = job.trees().into_iter().chain(&trees).collect();
-    let facts = digest::facts(&plan, &trees, job.origin.cancel)?;
+    let facts = digest::facts(&plan, &trees, None, job.origin.cancel)?;
     write(builder, upper, &trees, &plan, &facts)
 }
 

@@ -39,16 +39,39 @@ impl Compression {
 /// A stream of which the beginning was read and put back.
 pub(crate) type Rewound<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// How a tar archive is compressed; `None` if the stream is no tar archive. What was read of the stream is given back.
-pub(crate) fn detect<R: Read>(mut from: R) -> io::Result<Option<(Compression, Rewound<R>)>> {
+/// What a stream is. What was read of it is given back.
+pub(crate) enum Detected<R> {
+    /// A tar archive.
+    Archive(Compression, Rewound<R>),
+    /// Nothing, or the end of an archive alone.
+    Empty,
+    /// Something else.
+    Other,
+}
+
+impl<R> Detected<R> {
+    /// The archive; an empty one counts as something else.
+    pub(crate) fn archive(self) -> Option<(Compression, Rewound<R>)> {
+        match self {
+            Self::Archive(compression, stream) => Some((compression, stream)),
+            Self::Empty | Self::Other => None,
+        }
+    }
+}
+
+/// Tells what a stream is by its beginning.
+pub(crate) fn detect<R: Read>(mut from: R) -> io::Result<Detected<R>> {
     let mut head = Vec::new();
     from.by_ref().take(64 << 10).read_to_end(&mut head)?;
     let compression = Compression::of(&head);
     let mut block = Vec::new();
     // An error is that of a file that only looks compressed, or was cut off by us: what came before it decides.
     let _ = compression.reader(head.as_slice()).and_then(|reader| reader.take(512).read_to_end(&mut block));
-    let is_tar = is_tar_header(&block);
-    Ok(is_tar.then(|| (compression, Cursor::new(head).chain(from))))
+    if is_tar_header(&block) {
+        return Ok(Detected::Archive(compression, Cursor::new(head).chain(from)));
+    }
+    let is_end = head.is_empty() || (block.len() == 512 && block.iter().all(|byte| *byte == 0));
+    Ok(if is_end { Detected::Empty } else { Detected::Other })
 }
 
 /// Whether a block is the header of a tar entry: its checksum is right.

@@ -8,3 +8,4 @@ mod unpack;
 
 pub(crate) use format::detect;
 pub(crate) use unpack::unpack;
+pub use unpack::unpack_context;

@@ -6,6 +6,7 @@ use std::path::Path;
 use beneath::Root;
 use image::{ExtractError, ExtractOptions, Limits};
 
+use super::format::{Detected, detect};
 use crate::request::Cancel;
 use crate::transfer::TransferError;
 
@@ -27,6 +28,26 @@ pub(crate) fn unpack(
         Ok(_) => Ok(()),
         Err(ExtractError::Read(_)) if cancel.is_cancelled() => Err(TransferError::Cancelled),
         Err(source) => Err(TransferError::Unpack { archive: archive.to_owned(), source }),
+    }
+}
+
+/// Unpacks a build context that was sent, plain or compressed in any way that `ADD` knows, into the empty directory `into`.
+///
+/// # Errors
+/// [`TransferError`] for what is no archive, or has something in it that cannot be unpacked.
+pub fn unpack_context(stream: impl Read + Send, into: &Path) -> Result<(), TransferError> {
+    let name = Path::new("that was sent");
+    let fail = |source| TransferError::Archive { archive: name.to_owned(), source };
+    match detect(stream).map_err(fail)? {
+        Detected::Archive(compression, stream) => {
+            let stream = compression.reader(stream).map_err(fail)?;
+            unpack(name, stream, into, &Cancel::default())
+        }
+        Detected::Empty => Ok(()),
+        Detected::Other => Err(fail(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is no tar archive (plain, or compressed with gzip, bzip2, xz or zstd)",
+        ))),
     }
 }
 

@@ -17,7 +17,7 @@ pub struct ImageBuild {
 /// What must happen to images before containers can be planned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImagePlan {
-    /// Images to build; they do not need one another.
+    /// Images to build, each after those that it takes files from.
     pub builds: Vec<ImageBuild>,
     /// Images to pull, each with a service that needs it.
     pub pulls: Vec<(String, ServiceName)>,
@@ -76,7 +76,39 @@ pub fn plan_images(
         }
         seen.insert(image, service);
     }
+    plan.builds = ordered(project, observed, &plan.builds);
     plan
+}
+
+/// Builds with those of the missing images that they take files from, each after what it needs.
+fn ordered(project: &Project, observed: &Observed, builds: &[ImageBuild]) -> Vec<ImageBuild> {
+    let wanted: Vec<&str> = builds.iter().map(|build| build.service.as_str()).collect();
+    let mut planned: Vec<ImageBuild> = Vec::new();
+    for name in build_order(project, &wanted) {
+        let Some(service) = project.services.get(name) else { continue };
+        let build = ImageBuild { service: service.name.clone(), image: project.image_of(service) };
+        let is_wanted = builds.contains(&build) || !observed.images.contains_key(&build.image);
+        if is_wanted && !planned.iter().any(|other| other.image == build.image) {
+            planned.push(build);
+        }
+    }
+    planned
+}
+
+/// Services that are built, and those whose images their builds take files from, each after those it needs.
+pub fn build_order<'a>(project: &'a Project, wanted: &[&'a str]) -> Vec<&'a str> {
+    let mut order = Vec::new();
+    wanted.iter().for_each(|name| visit(project, name, &mut Vec::new(), &mut order));
+    order
+}
+
+fn visit<'a>(project: &'a Project, name: &'a str, above: &mut Vec<&'a str>, order: &mut Vec<&'a str>) {
+    let build = project.services.get(name).and_then(|service| service.build.as_ref());
+    let Some(build) = build.filter(|_| !order.contains(&name) && !above.contains(&name)) else { return };
+    above.push(name);
+    build.image_contexts().for_each(|(_, needed)| visit(project, needed, above, order));
+    above.pop();
+    order.push(name);
 }
 
 /// When the image is pulled: as the command says, or else as the file says. One that is built is not pulled.

@@ -131,3 +131,27 @@ services:
         )
     );
 }
+
+#[test]
+fn images_are_built_after_those_they_take_files_from() {
+    let shop = project(
+        "
+services:
+  app: {build: {context: ., additional_contexts: {base: 'service:zero', lib: 'service:lib'}}}
+  lib: {build: {context: ., additional_contexts: ['b=service:zero']}}
+  zero: {build: .}
+",
+    );
+    let mut world = World::with_images(&shop);
+    let look = |world: &World, options: &UpOptions| -> Vec<String> {
+        let services = touched_services(&shop, options).unwrap();
+        let plan = plan_images(&shop, &world.observed, options, &services);
+        plan.builds.iter().map(|build| build.service.to_string()).collect()
+    };
+    let always = UpOptions { build: true, ..UpOptions::default() };
+    assert_eq!(look(&world, &always), ["zero", "lib", "app"]);
+    let app = UpOptions { services: vec!["app".into()], ..UpOptions::default() };
+    assert_eq!(look(&world, &app), Vec::<String>::new());
+    world.observed.images.clear();
+    assert_eq!(look(&world, &app), ["zero", "lib", "app"]);
+}
