@@ -100,7 +100,8 @@ impl Pull {
 
     fn wants(&self, service: &Service) -> bool {
         let never = matches!(service.pull_policy, Some(PullPolicy::Never | PullPolicy::Build));
-        !never && !(self.ignore_buildable && service.build.is_some())
+        let left_out = self.ignore_buildable && service.build.is_some();
+        !never && !left_out
     }
 
     /// Whether the image is there, and that will do.
