@@ -40,7 +40,7 @@ impl Store {
             read.and_then(|()| packed?.map(drop).map_err(|error| LoadError::Directory(error.into())))
         });
         let taken = loaded.and_then(|()| self.take_one(lease, &mut collected, wanted));
-        self.discard(&collected.fresh)?;
+        self.discard(&collected.fresh, &[])?;
         taken
     }
 
