@@ -67,30 +67,3 @@ fn rubbish_answers_end_as_dead_letters_that_can_be_tried_again() {
     lookup.ok("dead-letters retry");
     eventually("they are saved", || lookup.saved_count() == 20 && redis.left() == 0);
 }
-
-#[test]
-fn a_full_disk_is_waited_for() {
-    if !all_installed() || !rustix::process::geteuid().is_root() {
-        eprintln!("\n*** NOT TESTED: a full disk needs root for a file system of its own ***\n");
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let small = dir.path().join("small");
-    std::fs::create_dir(&small).unwrap();
-    let run = |program: &str, words: &[&str]| {
-        std::process::Command::new(program).args(words).arg(&small).status().unwrap().success()
-    };
-    assert!(run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs"]));
-    let (redis, _clickhouse, _paste, mut lookup) = paste_for(dir.path(), Answer::Url);
-    lookup.results = small.join("results.jsonl");
-    lookup.ok("enqueue --count 2500 --hit-ratio 1");
-    let service = lookup.serve_unready();
-    eventually("the disk is full", || service.metric("lookup_results_up") == 0.0 && !service.ready());
-    let saved = lookup.saved().len();
-    assert!(saved < 2500, "{saved}");
-    assert!(run("mount", &["-o", "remount,size=16m"]));
-    eventually("every task is done", || redis.left() == 0);
-    assert_eq!(lookup.saved().len(), 2500);
-    drop(service);
-    assert!(run("umount", &[]));
-}

@@ -4,11 +4,22 @@ use super::{
 };
 use std::{
     collections::HashSet,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
+
+/// The longest that another process may have the file locked; a write takes milliseconds.
+const LOCK: Duration = Duration::from_secs(5);
+/// Between looks at the lock.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Another process does not give the lock of the file back.
+#[derive(Debug, thiserror::Error)]
+#[error("another process has had the results file locked for {LOCK:?}: is it paused, or does its disk hang?")]
+struct Locked;
 
 /// The file, and what is known of it.
 #[derive(Debug)]
@@ -21,27 +32,31 @@ pub(super) struct ResultsFile {
 }
 
 impl ResultsFile {
-    /// Opens or makes the file and reads it.
+    /// Opens or makes the file. It is read when it is asked or written.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-        let mut results = Self { path: path.to_owned(), file, end: 0, index: Index::default() };
-        results.refresh()?;
-        Ok(results)
+        Ok(Self { path: path.to_owned(), file, end: 0, index: Index::default() })
     }
 
-    /// Reads the lines that were added since, by this process or another.
-    fn refresh(&mut self) -> io::Result<()> {
+    /// Takes note of a file that was removed or cut: what is there now counts.
+    fn reopen_if_gone(&mut self) -> io::Result<()> {
         let metadata = self.file.metadata()?;
         if metadata.nlink() == 0 || metadata.len() < self.end {
-            // Removed or cut: what is there now counts.
             let file = OpenOptions::new().create(true).read(true).append(true).open(&self.path)?;
             (self.file, self.end, self.index) = (file, 0, Index::default());
         }
+        Ok(())
+    }
+
+    /// Reads the lines that were added since by others, and makes sure that they stay. The file is locked.
+    fn refresh(&mut self) -> io::Result<()> {
         if self.file.metadata()?.len() == self.end {
             return Ok(());
         }
+        // Whoever wrote them may have died before the disk had them.
+        self.file.sync_data()?;
         self.file.seek(SeekFrom::Start(self.end))?;
         let mut reader = BufReader::with_capacity(1 << 16, &self.file);
         let mut line = Vec::new();
@@ -60,7 +75,11 @@ impl ResultsFile {
 
     /// Which of the ids are in the file.
     pub(super) fn known(&mut self, ids: &[String]) -> io::Result<HashSet<String>> {
-        self.refresh()?;
+        self.reopen_if_gone()?;
+        if self.file.metadata()?.len() != self.end {
+            // Not while another writes: what it cannot finish it takes back.
+            self.locked(|file| file.try_lock_shared(), Self::refresh)?;
+        }
         self.known_now(ids.iter().map(String::as_str))
     }
 
@@ -88,10 +107,25 @@ impl ResultsFile {
     ///
     /// Returns for each whether it was written. After an error the file is as it was before.
     pub(super) fn append(&mut self, records: &[Record]) -> io::Result<Vec<bool>> {
-        self.refresh()?;
-        let locked = self.file.try_clone()?;
-        locked.lock()?;
-        let result = self.append_locked(records);
+        self.reopen_if_gone()?;
+        self.locked(File::try_lock, |results| results.append_locked(records))
+    }
+
+    /// Does something under a lock of the file, for which it waits for a limited time.
+    fn locked<T>(
+        &mut self,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+        work: impl FnOnce(&mut Self) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let (locked, start) = (self.file.try_clone()?, Instant::now());
+        while let Err(error) = lock(&locked) {
+            match error {
+                TryLockError::Error(error) => return Err(error),
+                TryLockError::WouldBlock if start.elapsed() > LOCK => return Err(io::Error::other(Locked)),
+                TryLockError::WouldBlock => std::thread::sleep(LOOK),
+            }
+        }
+        let result = work(self);
         // Descriptors made by try_clone share the lock: it has to be given back explicitly.
         locked.unlock()?;
         result
