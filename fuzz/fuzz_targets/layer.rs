@@ -25,6 +25,6 @@ fuzz_target!(|data: &[u8]| {
         // What was unpacked can be written again, and is what its id says.
         store.write_layer_tar(&layer.id, &mut std::io::sink()).expect("the layer is whole");
         drop(lease);
-        store.discard(&[layer.id]).expect("the layer can be removed");
+        store.discard(&[layer.id], &[]).expect("the layer can be removed");
     }
 });
