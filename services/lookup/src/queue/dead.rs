@@ -26,6 +26,7 @@ pub(crate) struct DeadLetter {
 }
 
 impl DeadLetter {
+    #[expect(clippy::disallowed_methods, reason = "the date is for people: nothing is compared with it")]
     pub(super) fn new(payload: &[u8], reason: &str) -> Self {
         let hex = std::str::from_utf8(payload)
             .is_err()

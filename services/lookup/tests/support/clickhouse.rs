@@ -1,7 +1,8 @@
-use super::{Server, eventually, free_port, get};
+use super::{Clock, Server, eventually, free_port, get};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    rc::Rc,
 };
 
 /// A clickhouse-server of a test.
@@ -9,14 +10,19 @@ pub struct ClickHouse {
     pub port: u16,
     directory: PathBuf,
     server: Option<Server>,
+    clock: Option<Rc<Clock>>,
 }
 
 impl ClickHouse {
     pub fn start(directory: &Path) -> Self {
+        Self::with_clock(directory, None)
+    }
+
+    pub fn with_clock(directory: &Path, clock: Option<Rc<Clock>>) -> Self {
         let directory = directory.join("clickhouse");
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("users.xml"), USERS).unwrap();
-        let mut server = Self { port: free_port(), directory, server: None };
+        let mut server = Self { port: free_port(), directory, server: None, clock };
         let config = CONFIG
             .replace("{dir}", &server.directory.display().to_string())
             .replace("{port}", &server.port.to_string())
@@ -30,6 +36,7 @@ impl ClickHouse {
     pub fn up(&mut self) {
         let mut command = Command::new("/usr/sbin/clickhouse-server");
         command.arg(format!("--config-file={}", self.directory.join("config.xml").display()));
+        command.envs(self.clock.iter().flat_map(|clock| clock.environment()));
         let child =
             command.current_dir(&self.directory).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.server = Some(Server(child));

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test uses some of it")]
 
 mod clickhouse;
+mod clock;
 mod lookup;
 mod proxy;
 mod redis_server;
@@ -9,6 +10,7 @@ mod scripted;
 mod world;
 
 pub use clickhouse::ClickHouse;
+pub use clock::Clock;
 pub use lookup::{Lookup, Results, Running};
 pub use proxy::{Mode, Proxy};
 pub use redis_server::{Redis, sentinel};

@@ -1,7 +1,8 @@
-use super::{Server, Signal, eventually, free_port};
+use super::{Clock, Server, Signal, eventually, free_port};
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
+    rc::Rc,
 };
 
 /// A redis-server of a test, with its data on disk.
@@ -9,13 +10,18 @@ pub struct Redis {
     pub port: u16,
     directory: PathBuf,
     server: Option<Server>,
+    clock: Option<Rc<Clock>>,
 }
 
 impl Redis {
     pub fn start(directory: &std::path::Path) -> Self {
+        Self::with_clock(directory, None)
+    }
+
+    pub fn with_clock(directory: &std::path::Path, clock: Option<Rc<Clock>>) -> Self {
         let directory = directory.join(format!("redis-{}", free_port()));
         std::fs::create_dir_all(&directory).unwrap();
-        let mut redis = Self { port: free_port(), directory, server: None };
+        let mut redis = Self { port: free_port(), directory, server: None, clock };
         redis.up(&[]);
         redis
     }
@@ -23,7 +29,7 @@ impl Redis {
     pub fn replica_of(primary: &Self) -> Self {
         let directory = primary.directory.with_extension("replica");
         std::fs::create_dir_all(&directory).unwrap();
-        let mut redis = Self { port: free_port(), directory, server: None };
+        let mut redis = Self { port: free_port(), directory, server: None, clock: None };
         redis.up(&["--replicaof", "127.0.0.1", &primary.port.to_string()]);
         eventually("the replica follows", || redis.info("master_link_status") == "up");
         redis
@@ -37,6 +43,7 @@ impl Redis {
             .args(["--appendfsync", "always", "--repl-diskless-sync-delay", "0", "--dir"])
             .arg(&self.directory)
             .args(more)
+            .envs(self.clock.iter().flat_map(|clock| clock.environment()))
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -96,7 +103,7 @@ pub fn sentinel(primary: &Redis) -> Server {
     std::fs::write(&config, text).unwrap();
     let child =
         Command::new("redis-server").arg(&config).arg("--sentinel").stdout(Stdio::null()).spawn().unwrap();
-    let sentinel = Redis { port, directory: config, server: None };
+    let sentinel = Redis { port, directory: config, server: None, clock: None };
     eventually("sentinel knows the replica", || {
         let replicas = sentinel.try_ask::<Vec<redis::Value>>(&["SENTINEL", "REPLICAS", name]);
         replicas.is_ok_and(|replicas| replicas.len() == 1)
