@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, StatusCode, Uri, header::HeaderValue};
 use std::{collections::HashMap, fmt::Write as _};
 
 /// Accounts by device.
@@ -131,7 +131,10 @@ impl ClickHouse {
         let unavailable = |error, retry_after| Failure::Unavailable { error, retry_after };
         let mut request = Request::post(self.address.clone()).header("X-ClickHouse-User", &self.user);
         if let Some(password) = &self.password {
-            request = request.header("X-ClickHouse-Key", password.expose());
+            let mut key = HeaderValue::from_str(password.expose())
+                .map_err(|error| unavailable(QueryError::Address(error.into()), None))?;
+            key.set_sensitive(true);
+            request = request.header("X-ClickHouse-Key", key);
         }
         let request =
             request.body(Full::new(text)).map_err(|error| unavailable(QueryError::Address(error), None))?;
@@ -141,7 +144,9 @@ impl ClickHouse {
         if status == StatusCode::OK {
             return Ok(body);
         }
-        let text = String::from_utf8_lossy(&body).chars().take(300).collect();
+        let text = String::from_utf8_lossy(&body);
+        let text = self.password.as_ref().map_or_else(|| text.to_string(), |password| password.redact(&text));
+        let text = text.chars().take(300).collect();
         Err(unavailable(QueryError::Status { status, text }, retry_after))
     }
 

@@ -92,6 +92,13 @@ impl Expiry {
     }
 }
 
+impl Keys {
+    fn redact(&self, text: &str) -> String {
+        let text = self.developer.redact(text);
+        self.user.as_ref().map_or_else(|| text.clone(), |user| user.redact(&text))
+    }
+}
+
 impl Pastebin {
     /// The service whose posts go to `address` (`https://pastebin.com/api/api_post.php`).
     pub(crate) fn new(client: Client, address: Uri, keys: Keys, exposure: Exposure, expiry: Expiry) -> Self {
@@ -108,7 +115,10 @@ impl Pastebin {
         let answer = self.client.call(request).await;
         let answer = answer
             .map_err(|error| Failure::Unavailable { error: PasteError::Call(error), retry_after: None })?;
-        let error = || PasteError::Answer { status: answer.status, text: answer::excerpt(&answer.body) };
+        let error = || {
+            let said = String::from_utf8_lossy(&answer.body);
+            PasteError::Answer { status: answer.status, text: answer::excerpt(&self.keys.redact(&said)) }
+        };
         match answer::judge(answer.status, &answer.body) {
             Verdict::Url(url) => Ok(url),
             Verdict::Refused => Err(Failure::Refused(error())),

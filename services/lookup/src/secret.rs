@@ -40,6 +40,11 @@ impl Secret {
         }
     }
 
+    /// A foreign text without the value: who was told it may repeat it.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "…") }
+    }
+
     /// The value, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
@@ -59,6 +64,12 @@ mod tests {
     #[test]
     fn it_is_never_printed() {
         assert_eq!(format!("{:?}", Some(Secret::new("hunter2"))), "Some(Secret(…))");
+    }
+
+    #[test]
+    fn it_is_taken_out_of_what_others_say() {
+        assert_eq!(Secret::new("hunter2").redact("no key hunter2, hunter2!"), "no key …, …!");
+        assert_eq!(Secret::new("").redact("as it is"), "as it is");
     }
 
     #[test]

@@ -66,8 +66,7 @@ fn is_url(text: &str) -> bool {
 }
 
 /// The beginning of an answer, for messages.
-pub(super) fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(800)]);
+pub(super) fn excerpt(text: &str) -> String {
     text.trim().chars().filter(|sign| !sign.is_control()).take(200).collect()
 }
 
