@@ -1,7 +1,13 @@
 //! What a host leaves on the machine, and its removal.
 
 use crate::{Host, Outcome, wait};
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 /// A process that belongs to a host.
 #[derive(Debug)]
@@ -156,20 +162,19 @@ fn unmount_below(scratch: &Path) {
     }
 }
 
-/// Control groups named after containers of this host that are still there.
+/// Control groups of containers that this host has, or has had since the journal was last compacted.
 fn cgroups(host: &Host) -> Vec<String> {
-    let containers = fs::read_dir(host.root().join("containers")).into_iter().flatten().flatten();
-    let ids: Vec<String> = containers.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    let mut found = Vec::new();
-    for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-        for id in &ids {
-            let path = hierarchy.path().join("berth").join(id);
-            if path.exists() {
-                found.push(path.display().to_string());
-            }
-        }
-    }
-    found
+    let journal = fs::read_to_string(host.root().join("journal")).unwrap_or_default();
+    let ids: BTreeSet<&str> = journal.split('"').filter(|word| is_id(word)).collect();
+    let hierarchies =
+        fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+    let parents: Vec<_> = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).collect();
+    let paths = ids.iter().flat_map(|id| parents.iter().map(move |parent| parent.join("berth").join(id)));
+    paths.filter(|path| path.exists()).map(|path| path.display().to_string()).collect()
+}
+
+fn is_id(word: &str) -> bool {
+    word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn remove_cgroups(host: &Host) {

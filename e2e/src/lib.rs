@@ -14,6 +14,7 @@ mod docker;
 mod dockerd;
 mod host;
 pub mod images;
+pub mod lan;
 mod netns;
 mod pty;
 mod raw;

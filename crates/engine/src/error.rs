@@ -177,6 +177,16 @@ pub enum EngineError {
     /// A port cannot be had.
     #[error(transparent)]
     Port(#[from] network::ReserveError),
+    /// A port is published by another container.
+    #[error("port {port}/{protocol} of the host is already taken by the container {container}")]
+    PortHeld {
+        /// The port.
+        port: u16,
+        /// Its protocol.
+        protocol: network::Protocol,
+        /// Who publishes it.
+        container: String,
+    },
     /// An address cannot be had.
     #[error(transparent)]
     Address(#[from] network::plan::AddressError),
@@ -300,6 +310,7 @@ impl EngineError {
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
             Self::Stopping => ErrorKind::Unavailable,
             Self::Port(_)
+            | Self::PortHeld { .. }
             | Self::Network { .. }
             | Self::Shim { .. }
             | Self::Cgroup(_)

@@ -120,6 +120,12 @@ impl Engine {
         &self,
         spec: &ContainerSpec,
     ) -> Result<BTreeMap<crate::id::NetworkId, EndpointSpec>, EngineError> {
+        if let Some(what) = spec.network.conflict() {
+            let mode = &spec.network.mode;
+            return Err(EngineError::BadParameter(format!(
+                "conflicting options: {what} and the network mode {mode}"
+            )));
+        }
         let mode_network = match &spec.network.mode {
             NetworkMode::Host | NetworkMode::None => return Ok(BTreeMap::new()),
             NetworkMode::Container(other) => {

@@ -7,7 +7,7 @@ use crate::{
     records::{ContainerRecord, RunRecord},
     spec::{HostPort, PortBinding, Protocol},
 };
-use network::{Endpoint, PortRequest, PortReservation, ProxyTarget, Publication};
+use network::{Endpoint, PortRequest, PortReservation, ProxyTarget, Publication, ReserveError};
 use std::net::IpAddr;
 
 /// The ports that are tried for a port published without a number: Linux' usual ephemeral range.
@@ -61,7 +61,24 @@ impl Engine {
                 port_request(&binding, host_binding)
             }));
         }
-        if requests.is_empty() { Ok(None) } else { Ok(Some(PortReservation::reserve(&requests)?)) }
+        if requests.is_empty() {
+            return Ok(None);
+        }
+        PortReservation::reserve(&requests).map(Some).map_err(|error| self.name_holder(error))
+    }
+
+    /// Names the container that has a port which cannot be had.
+    fn name_holder(&self, error: ReserveError) -> EngineError {
+        let ReserveError::Taken { port, protocol, .. } = error else { return error.into() };
+        let state = self.state();
+        let holder = state.containers.values().find(|container| {
+            let published = container.state.phase.run().into_iter().flat_map(|run| &run.ports);
+            published.into_iter().any(|one| (one.host_port, one.protocol) == (port, protocol))
+        });
+        match holder {
+            Some(holder) => EngineError::PortHeld { port, protocol, container: holder.record.name.clone() },
+            None => error.into(),
+        }
     }
 
     /// The address of the host that ports without one are bound to, by the network of the default route.

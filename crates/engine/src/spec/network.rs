@@ -32,6 +32,23 @@ pub struct NetworkSettings {
     pub mac_address: Option<String>,
 }
 
+impl NetworkSettings {
+    /// What is asked for and cannot be with the mode: who shares a network namespace has no say in it.
+    pub(crate) fn conflict(&self) -> Option<&'static str> {
+        let shared = matches!(self.mode, NetworkMode::Container(_));
+        let host = matches!(self.mode, NetworkMode::Host);
+        [
+            (shared && (self.publish_all || !self.ports.is_empty()), "publishing ports"),
+            (shared && !self.dns.is_empty(), "name servers"),
+            (shared && !self.extra_hosts.is_empty(), "further hosts"),
+            ((shared || host) && !self.links.is_empty(), "links"),
+            ((shared || host) && self.mac_address.is_some(), "a hardware address"),
+        ]
+        .into_iter()
+        .find_map(|(found, what)| found.then_some(what))
+    }
+}
+
 /// What a container's network namespace is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NetworkMode {
