@@ -1,4 +1,4 @@
-//! Clients for Python against the engine: docker-py's whole client, and Testcontainers.
+//! Clients for Python against the engine: docker-py's whole client, Testcontainers, and what editors do.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 use e2e::{Host, Outcome, client, images, workspace};
@@ -20,4 +20,9 @@ fn docker_py_goes_through_its_whole_client() {
 #[test]
 fn testcontainers_starts_and_removes_containers() {
     python("testcontainers_py.py");
+}
+
+#[test]
+fn an_editor_finds_its_container_and_opens_a_terminal_in_it() {
+    python("editor_like.py");
 }
