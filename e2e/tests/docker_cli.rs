@@ -249,3 +249,36 @@ fn what_is_refused_says_what_to_use() {
     refused("plugin ls", "no plug-ins");
     refused("search debian", "pull it by name");
 }
+
+#[test]
+fn a_client_gets_the_version_it_asks_for() {
+    let host = Host::new();
+    images::tiny(&host);
+    let docker = |program: &str, version: Option<&str>, line: &str| {
+        let mut command = host.foreign(program);
+        command.envs(version.map(|version| ("DOCKER_API_VERSION", version)));
+        Outcome::of(command.args(line.split(' ')))
+    };
+    let spoken = "version --format {{.Client.APIVersion}}/{{.Server.MinAPIVersion}}/{{.Server.APIVersion}}";
+    // Each takes its own newest one, which Berth knows.
+    assert_eq!(docker("docker", None, spoken).ok(), "1.50/1.24/1.51\n");
+    assert_eq!(docker("/usr/bin/docker", None, spoken).ok(), "1.41/1.24/1.51\n");
+    for version in ["1.24", "1.30", "1.37", "1.41", "1.44", "1.47", "1.51"] {
+        let run = |line: &str| docker("docker", Some(version), line).ok();
+        assert_eq!(run("run --rm tiny echo here"), "here\n", "{version}");
+        assert_eq!(run("run -d --name here tiny sleep 1000").trim_end().len(), 64, "{version}");
+        assert_eq!(run("exec here echo inside"), "inside\n", "{version}");
+        assert_eq!(
+            run("inspect -f {{.NetworkSettings.Networks.bridge.IPPrefixLen}} here"),
+            "16\n",
+            "{version}"
+        );
+        assert_eq!(run("ps --format {{.Names}}"), "here\n", "{version}");
+        run("rm -f here");
+        assert!(run("network ls").contains("bridge"), "{version}");
+    }
+    for (version, says) in [("1.23", "too old"), ("1.99", "too new")] {
+        let refused = docker("docker", Some(version), "ps");
+        assert!(refused.code != Some(0) && refused.stderr.contains(says), "{refused}");
+    }
+}
