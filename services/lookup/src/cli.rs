@@ -164,7 +164,8 @@ pub fn run() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    // One thread: the work is waiting, and wake-ups of other threads cost more than they bring.
+    // One thread, beside those that wait for the disk: what a task needs is too little to be handed from one to another,
+    // and replicas share a queue.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),

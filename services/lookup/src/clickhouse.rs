@@ -1,5 +1,6 @@
 //! ClickHouse over its HTTP interface, from version 18.16 on.
 
+mod keys;
 mod table;
 mod tsv;
 
@@ -12,8 +13,11 @@ use crate::{
 };
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, StatusCode, Uri, header::HeaderValue};
-use std::{collections::HashMap, fmt::Write as _};
+use hyper::{
+    Request, StatusCode, Uri,
+    header::{self, HeaderValue},
+};
+use std::collections::HashMap;
 
 /// Accounts by device.
 pub(crate) type Found = HashMap<Device, String>;
@@ -22,8 +26,10 @@ pub(crate) type Found = HashMap<Device, String>;
 #[derive(Debug, Clone)]
 pub(crate) struct ClickHouse {
     client: Client,
-    /// Its address with the parameters of a query.
+    /// Its address with the parameters of any query.
     address: Uri,
+    /// The same, with the query for devices that come as a table beside it.
+    lookups: Uri,
     user: String,
     password: Option<Secret>,
     table: TableName,
@@ -90,8 +96,9 @@ impl ClickHouse {
         let base = address.to_string();
         // An error in the middle of a result must become an error status, not a short result.
         let whole = format!("{}/?wait_end_of_query=1", base.trim_end_matches('/'));
-        let address = Uri::try_from(whole).map_err(|error| QueryError::Address(error.into()))?;
-        Ok(Self { client, address, user: user.to_owned(), password, table })
+        let uri = |text: &str| Uri::try_from(text).map_err(|error| QueryError::Address(error.into()));
+        let (address, lookups) = (uri(&whole)?, uri(&(whole + &keys::parameters(&table)))?);
+        Ok(Self { client, address, lookups, user: user.to_owned(), password, table })
     }
 
     /// The accounts of devices. Those without one are not in the result.
@@ -102,7 +109,7 @@ impl ClickHouse {
         if devices.is_empty() {
             return Ok(Found::new());
         }
-        let answer = self.query(self.select(&devices).into()).await?;
+        let answer = self.post(&self.lookups, Some(keys::CONTENT_TYPE), keys::body(&devices)).await?;
         let found = tsv::accounts(&answer)
             .map_err(|what| Failure::Unavailable { error: QueryError::Rubbish(what), retry_after: None })?;
         match found.keys().find(|device| devices.binary_search(device).is_err()) {
@@ -115,21 +122,22 @@ impl ClickHouse {
         }
     }
 
-    fn select(&self, devices: &[Device]) -> String {
-        let mut query = String::with_capacity(128 + devices.len() * 28);
-        let _ = write!(query, "SELECT ipv4, mac, username FROM {} WHERE (ipv4, mac) IN (", self.table);
-        for (number, Device { ipv4, mac }) in devices.iter().enumerate() {
-            let comma = if number > 0 { "," } else { "" };
-            let _ = write!(query, "{comma}({},{})", ipv4.to_bits(), mac.bits());
-        }
-        query.push_str(") FORMAT TabSeparatedWithNames");
-        query
-    }
-
     /// Runs a query and returns its result.
     pub(crate) async fn query(&self, text: Bytes) -> Result<Bytes, Failure<QueryError>> {
+        self.post(&self.address, None, text).await
+    }
+
+    async fn post(
+        &self,
+        address: &Uri,
+        content_type: Option<&str>,
+        body: Bytes,
+    ) -> Result<Bytes, Failure<QueryError>> {
         let unavailable = |error, retry_after| Failure::Unavailable { error, retry_after };
-        let mut request = Request::post(self.address.clone()).header("X-ClickHouse-User", &self.user);
+        let mut request = Request::post(address.clone()).header("X-ClickHouse-User", &self.user);
+        if let Some(kind) = content_type {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
         if let Some(password) = &self.password {
             let mut key = HeaderValue::from_str(password.expose())
                 .map_err(|error| unavailable(QueryError::Address(error.into()), None))?;
@@ -137,7 +145,7 @@ impl ClickHouse {
             request = request.header("X-ClickHouse-Key", key);
         }
         let request =
-            request.body(Full::new(text)).map_err(|error| unavailable(QueryError::Address(error), None))?;
+            request.body(Full::new(body)).map_err(|error| unavailable(QueryError::Address(error), None))?;
         let answer =
             self.client.call(request).await.map_err(|error| unavailable(QueryError::Call(error), None))?;
         let Answer { status, retry_after, body } = answer;

@@ -49,7 +49,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "LOOKUP_GROUP", default_value = "lookup")]
     group: String,
     /// Most tasks of a batch.
-    #[arg(long, env = "LOOKUP_BATCH", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, env = "LOOKUP_BATCH", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
     /// Batches in flight.
     #[arg(long, env = "LOOKUP_LANES", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]

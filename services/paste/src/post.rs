@@ -1,23 +1,17 @@
-use serde::Deserialize;
+use std::borrow::Cow;
 
 /// Largest paste, in bytes, as for free accounts of pastebin.com.
 pub(crate) const MAX_PASTE: usize = 512 * 1024;
 
-/// The fields of a post.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Post {
-    #[serde(default)]
-    api_dev_key: String,
-    #[serde(default)]
-    api_option: String,
-    #[serde(default)]
-    api_paste_code: String,
-    #[serde(default)]
-    api_paste_private: String,
-    #[serde(default)]
-    api_paste_expire_date: String,
-    #[serde(default)]
-    api_user_key: String,
+/// The fields of a post. Other fields of the API (name, format, folder) change nothing here.
+#[derive(Debug, Default)]
+pub(crate) struct Post<'a> {
+    api_dev_key: Cow<'a, str>,
+    api_option: Cow<'a, str>,
+    api_paste_code: Cow<'a, str>,
+    api_paste_private: Cow<'a, str>,
+    api_paste_expire_date: Cow<'a, str>,
+    api_user_key: Cow<'a, str>,
 }
 
 /// A post that may be kept.
@@ -40,7 +34,7 @@ pub(crate) enum Refusal {
     Empty,
     #[error("maximum paste file size exceeded")]
     TooLarge,
-    #[error("invalid api_expire_date")]
+    #[error("invalid api_paste_expire_date")]
     Expiry,
     #[error("invalid api_paste_private")]
     Private,
@@ -48,7 +42,24 @@ pub(crate) enum Refusal {
     User,
 }
 
-impl Post {
+impl<'a> Post<'a> {
+    /// Reads a form (`application/x-www-form-urlencoded`). Of a field that is there twice, the last counts.
+    pub(crate) fn parse(form: &'a [u8]) -> Self {
+        let mut post = Self::default();
+        for (name, value) in form_urlencoded::parse(form) {
+            match &*name {
+                "api_dev_key" => post.api_dev_key = value,
+                "api_option" => post.api_option = value,
+                "api_paste_code" => post.api_paste_code = value,
+                "api_paste_private" => post.api_paste_private = value,
+                "api_paste_expire_date" => post.api_paste_expire_date = value,
+                "api_user_key" => post.api_user_key = value,
+                _ => {}
+            }
+        }
+        post
+    }
+
     /// Checks a post, where `key` is the developer key that is wanted.
     pub(crate) fn check(self, key: Option<&str>) -> Result<Wanted, Refusal> {
         if self.api_option != "paste" {
@@ -70,7 +81,7 @@ impl Post {
             _ => return Err(Refusal::Private),
         };
         let lifetime = lifetime(&self.api_paste_expire_date).ok_or(Refusal::Expiry)?;
-        Ok(Wanted { text: self.api_paste_code, private, lifetime })
+        Ok(Wanted { text: self.api_paste_code.into_owned(), private, lifetime })
     }
 }
 
@@ -95,34 +106,46 @@ fn lifetime(code: &str) -> Option<Option<u64>> {
 mod tests {
     use super::*;
 
-    fn post() -> Post {
-        Post {
-            api_dev_key: "key".to_owned(),
-            api_option: "paste".to_owned(),
-            api_paste_code: "text".to_owned(),
-            ..Post::default()
-        }
+    fn check(change: &[(&str, &str)]) -> Result<Wanted, Refusal> {
+        let mut fields = vec![("api_dev_key", "key"), ("api_option", "paste"), ("api_paste_code", "a+&=%é")];
+        fields.extend(change);
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Post::parse(form.as_bytes()).check(Some("key"))
     }
 
     #[test]
     fn a_sound_post_is_wanted() {
-        let wanted = Wanted { text: "text".to_owned(), private: false, lifetime: None };
-        assert_eq!(post().check(Some("key")), Ok(wanted));
+        let wanted = Wanted { text: "a+&=%é".to_owned(), private: false, lifetime: None };
+        assert_eq!(check(&[("api_paste_name", "n"), ("api_paste_format", "json")]), Ok(wanted));
+        let private =
+            [("api_paste_private", "2"), ("api_user_key", "user"), ("api_paste_expire_date", "10M")];
+        let wanted = check(&private).unwrap();
+        assert_eq!((wanted.private, wanted.lifetime), (true, Some(600)));
+    }
+
+    #[test]
+    fn every_documented_expiry_is_known() {
+        for code in ["N", "10M", "1H", "1D", "1W", "2W", "1M", "6M", "1Y"] {
+            let lifetime = check(&[("api_paste_expire_date", code)]).unwrap().lifetime;
+            assert_eq!(lifetime.is_none(), code == "N", "{code}");
+        }
     }
 
     #[test]
     fn refusals_are_those_of_the_api() {
-        assert_eq!(post().check(Some("other")), Err(Refusal::Key));
-        assert_eq!(Post { api_option: "list".to_owned(), ..post() }.check(None), Err(Refusal::Option));
-        assert_eq!(Post { api_paste_code: String::new(), ..post() }.check(None), Err(Refusal::Empty));
-        assert_eq!(
-            Post { api_paste_code: "x".repeat(MAX_PASTE + 1), ..post() }.check(None),
-            Err(Refusal::TooLarge)
-        );
-        assert_eq!(Post { api_paste_private: "2".to_owned(), ..post() }.check(None), Err(Refusal::User));
-        assert_eq!(
-            Post { api_paste_expire_date: "2Y".to_owned(), ..post() }.check(None),
-            Err(Refusal::Expiry)
-        );
+        let long = "x".repeat(MAX_PASTE + 1);
+        for (field, value, why) in [
+            ("api_dev_key", "other", "invalid api_dev_key"),
+            ("api_dev_key", "", "invalid api_dev_key"),
+            ("api_option", "list", "invalid api_option"),
+            ("api_paste_code", "", "api_paste_code was empty"),
+            ("api_paste_code", &*long, "maximum paste file size exceeded"),
+            ("api_paste_private", "2", "invalid api_user_key"),
+            ("api_paste_private", "3", "invalid api_paste_private"),
+            ("api_paste_expire_date", "2Y", "invalid api_paste_expire_date"),
+        ] {
+            assert_eq!(check(&[(field, value)]).unwrap_err().to_string(), why);
+        }
+        assert_eq!(Post::parse(b"\xff&&=&%zz").check(None), Err(Refusal::Option));
     }
 }

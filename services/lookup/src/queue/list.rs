@@ -19,13 +19,16 @@ const OBSERVATIONS: u32 = 3;
 /// Keys looked at in one search for orphans.
 const SCANNED: usize = 1000;
 
+/// Moves entries, the oldest first: all at once, so that the log of Redis has two commands of it and not one for each.
 const TAKE: &str = "redis.call('HSETNX', KEYS[3], ARGV[2], 0)
+local count = tonumber(ARGV[1])
+if count == 0 then return {} end
+local found = redis.call('LRANGE', KEYS[1], -count, -1)
+if #found == 0 then return {} end
 local taken = {}
-for i = 1, tonumber(ARGV[1]) do
-  local entry = redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
-  if not entry then break end
-  taken[i] = entry
-end
+for i = #found, 1, -1 do taken[#taken + 1] = found[i] end
+redis.call('LTRIM', KEYS[1], 0, -1 - #found)
+redis.call('LPUSH', KEYS[2], unpack(taken))
 return taken";
 /// Moves one entry out of a lane's list, if it still is there.
 const MOVE: &str =
