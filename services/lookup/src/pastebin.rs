@@ -11,7 +11,13 @@ use answer::Verdict;
 use bytes::Bytes;
 use clap::ValueEnum;
 use http_body_util::Full;
-use hyper::{Request, Uri, header};
+use hyper::{
+    Request, Uri,
+    header::{self, HeaderName, HeaderValue},
+};
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A paste service.
 #[derive(Debug, Clone)]
@@ -19,8 +25,8 @@ pub(crate) struct Pastebin {
     client: Client,
     address: Uri,
     keys: Keys,
-    exposure: Exposure,
-    expiry: Expiry,
+    /// The beginning of every form: all but the text.
+    form: Secret,
 }
 
 /// Who we are to the service.
@@ -102,7 +108,8 @@ impl Keys {
 impl Pastebin {
     /// The service whose posts go to `address` (`https://pastebin.com/api/api_post.php`).
     pub(crate) fn new(client: Client, address: Uri, keys: Keys, exposure: Exposure, expiry: Expiry) -> Self {
-        Self { client, address, keys, exposure, expiry }
+        let form = Secret::new(form(&keys, exposure, expiry));
+        Self { client, address, keys, form }
     }
 
     /// Makes a paste of `text` and returns its URL.
@@ -132,40 +139,42 @@ impl Pastebin {
     fn request(&self, id: &str, text: &str) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let id: String = id.chars().map(|sign| if sign.is_ascii_graphic() { sign } else { '_' }).collect();
         Request::post(self.address.clone())
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("Idempotency-Key", format!("{id}-{:016x}", digest(id_bytes(&id), text)))
-            .body(Full::from(self.form(text)))
+            .header(header::CONTENT_TYPE, FORM)
+            .header(IDEMPOTENCY, format!("{id}-{:016x}", digest(id_bytes(&id), text)))
+            .body(Full::from(self.with_text(text)))
     }
 
-    fn form(&self, text: &str) -> String {
-        let private = match self.exposure {
-            Exposure::Public => "0",
-            Exposure::Unlisted => "1",
-            Exposure::Private => "2",
-        };
-        let expiry = self.expiry.code();
-        let mut form = String::with_capacity(text.len() * 2 + 160);
-        for (name, value) in [
-            ("api_dev_key", self.keys.developer.expose()),
-            ("api_option", "paste"),
-            ("api_paste_private", private),
-            ("api_paste_expire_date", &expiry),
-            ("api_paste_format", "json"),
-            ("api_user_key", self.keys.user.as_ref().map_or("", Secret::expose)),
-            ("api_paste_code", text),
-        ] {
-            if value.is_empty() {
-                continue;
-            }
-            if !form.is_empty() {
-                form.push('&');
-            }
+    fn with_text(&self, text: &str) -> String {
+        let beginning = self.form.expose();
+        let mut form = String::with_capacity(beginning.len() + text.len() * 2);
+        form.push_str(beginning);
+        answer::encode(text, &mut form);
+        form
+    }
+}
+
+/// A form up to its text.
+fn form(keys: &Keys, exposure: Exposure, expiry: Expiry) -> String {
+    let private = match exposure {
+        Exposure::Public => "0",
+        Exposure::Unlisted => "1",
+        Exposure::Private => "2",
+    };
+    let mut form = String::from("api_option=paste&api_paste_format=json");
+    for (name, value) in [
+        ("api_dev_key", keys.developer.expose()),
+        ("api_paste_private", private),
+        ("api_paste_expire_date", &expiry.code()),
+        ("api_user_key", keys.user.as_ref().map_or("", Secret::expose)),
+    ] {
+        if !value.is_empty() {
+            form.push('&');
             form.push_str(name);
             form.push('=');
             answer::encode(value, &mut form);
         }
-        form
     }
+    form + "&api_paste_code="
 }
 
 fn id_bytes(id: &str) -> &[u8] {
@@ -177,4 +186,17 @@ fn digest(id: &[u8], text: &str) -> u64 {
     use sha2::{Digest as _, Sha256};
     let hash = Sha256::new().chain_update(id).chain_update([0]).chain_update(text).finalize();
     hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_has_what_the_api_asks_for() {
+        let keys = Keys { developer: Secret::new("k&y".to_owned()), user: Some(Secret::new("u".to_owned())) };
+        let expected = "api_option=paste&api_paste_format=json&api_dev_key=k%26y&api_paste_private=2\
+                        &api_paste_expire_date=1M&api_user_key=u&api_paste_code=";
+        assert_eq!(form(&keys, Exposure::Private, Expiry::Month), expected);
+    }
 }

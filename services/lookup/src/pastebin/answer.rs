@@ -1,11 +1,12 @@
 use hyper::{StatusCode, Uri};
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 /// How long to stay away when the service says that a quota is used up, and not until when.
 const QUOTA_PAUSE: Duration = Duration::from_secs(300);
 /// The same while it says that our key or address is wrong: somebody has to act.
 const SETUP_PAUSE: Duration = Duration::from_secs(30);
 const MAX_URL: usize = 2048;
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// What an answer means.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +80,9 @@ pub(super) fn encode(value: &str, form: &mut String) {
             }
             b' ' => form.push('+'),
             other => {
-                let _ = write!(form, "%{other:02X}");
+                form.push('%');
+                form.push(char::from(HEX[usize::from(other >> 4)]));
+                form.push(char::from(HEX[usize::from(other & 15)]));
             }
         }
     }
@@ -108,12 +111,19 @@ mod tests {
         let setup = Verdict::Unavailable { pause: Some(SETUP_PAUSE) };
         assert_eq!(said("Bad API request, invalid api_dev_key"), setup);
         assert_eq!(said("Bad API request, IP blocked"), setup);
-        assert_eq!(said("Bad API request, invalid api_paste_private"), setup);
+        for what in
+            ["option", "paste_private", "paste_expire_date", "paste_format", "user_key", "folder_key or else"]
+        {
+            assert_eq!(said(&format!("Bad API request, invalid api_{what}")), setup, "{what}");
+        }
+        assert_eq!(said("Bad API request, invalid or expired api_user_key"), setup);
+        assert_eq!(said("Bad API request, you can't add paste to folder as guest"), setup);
         let quota = Verdict::Unavailable { pause: Some(QUOTA_PAUSE) };
         assert_eq!(
             said("Bad API request, maximum number of 25 unlisted pastes for your free account"),
             quota
         );
+        assert_eq!(said("Bad API request, maximum number of 10 private pastes for your free account"), quota);
         assert_eq!(said("Post limit, maximum pastes per 24h reached"), quota);
     }
 
