@@ -301,7 +301,7 @@ def test_images():
         refused(409, client.images.remove, IMAGE)
     assert client.images.prune()["SpaceReclaimed"] == 0
     refused(501, client.images.search, "anything")
-    refused(501, client.images.get_registry_data, "localhost:5000/app:1")
+    refused(500, client.images.get_registry_data, "localhost:5000/app:1")  # nobody is there
 
 
 def test_building():
