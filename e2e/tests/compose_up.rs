@@ -71,6 +71,24 @@ fn a_changed_image_recreates_what_runs_on_it() {
 }
 
 #[test]
+fn services_stand_for_their_containers_where_the_project_is() {
+    let host = Host::new();
+    images::tiny(&host);
+    let dir =
+        host.project("here", &format!("{SLEEPERS}  job: {{image: tiny, command: [sh, -c, 'exit 4']}}\n"));
+    host.compose(&dir, "up -d").ok();
+    let berth = |line: &str| {
+        let mut command = host.berth_command(line.split(' '));
+        e2e::Outcome::of(command.current_dir(&dir))
+    };
+    assert_eq!(berth("wait job").ok(), "4\n");
+    assert_eq!(berth("rm -f a").ok(), "here-a-1\n");
+    assert!(berth("container rm -f b").stderr.contains("No such container: b"));
+    assert_eq!(names(&host), ["here-b-1", "here-job-1"]);
+    host.compose(&dir, "down -t 0").ok();
+}
+
+#[test]
 fn replicas_are_added_and_the_newest_removed() {
     let host = Host::new();
     images::tiny(&host);

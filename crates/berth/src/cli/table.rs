@@ -170,11 +170,13 @@ pub(crate) struct Chosen<'a> {
 
 const AFTER_HELP: &str = "\
 What names mean:
-  berth COMMAND            Containers, as Docker. Where there is a compose file, a name that is no
-                           container may be a service of its project, and `berth stop`, `berth logs`
-                           and the like without a name mean the whole project.
-  berth compose COMMAND    The project and its services, as Compose. `berth -f FILE COMMAND` is the
-                           same: a flag that chooses a project (-f -p --profile ...) comes first.
+  berth COMMAND            Containers, as Docker. Where there is a compose
+                           file, a name that is no container may be a service
+                           of its project, and `berth stop`, `berth logs` and
+                           the like without a name mean the whole project.
+  berth compose COMMAND    The project and its services, as Compose.
+                           `berth -f FILE COMMAND` is the same: a flag that
+                           chooses a project (-f -p --profile ...) comes first.
   berth container COMMAND  Containers only.
 
 Run `berth COMMAND --help` for more on a command.";

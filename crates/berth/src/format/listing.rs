@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 use template::Template;
 
-use super::columns;
+use super::{columns, human};
 use crate::failure::Failure;
 use crate::output;
+use crate::terminal::Size;
 
 /// What a list shows unless told otherwise.
 pub(crate) struct Listing {
@@ -17,7 +18,59 @@ pub(crate) struct Listing {
     pub(crate) quiet: &'static str,
 }
 
+/// How a default table gets narrower for a terminal.
+pub(crate) struct Narrow {
+    /// Fields that are left out, the first first.
+    pub(crate) yields: &'static [&'static str],
+    /// The field that is cut if that is not enough; none with an empty name.
+    pub(crate) cut: &'static str,
+}
+
+/// What is left of a field that is cut.
+const LEAST_CUT: usize = 10;
+
 impl Listing {
+    /// As [`Listing::print`]; the default table is made to fit a terminal, where a wrapped one cannot be read.
+    ///
+    /// # Errors
+    /// As [`Listing::print`].
+    pub(crate) fn print_fitting(
+        &self,
+        rows: &[Value],
+        format: Option<&str>,
+        quiet: bool,
+        narrow: &Narrow,
+    ) -> Result<(), Failure> {
+        let width = Size::now().filter(|_| output::stdout_is_terminal()).map(|size| usize::from(size.width));
+        match width {
+            Some(width) if format.is_none() && !quiet => {
+                output::write(self.fitting(rows, width, narrow)?.as_bytes())
+            }
+            _ => self.print(rows, format, quiet),
+        }
+    }
+
+    fn fitting(&self, rows: &[Value], width: usize, narrow: &Narrow) -> Result<String, Failure> {
+        let mut fields = self.table.to_vec();
+        let mut cells = self.cells(&table_of(&fields), rows)?;
+        for field in narrow.yields {
+            if widest(&cells) <= width {
+                break;
+            }
+            fields.retain(|known| known != field);
+            cells = self.cells(&table_of(&fields), rows)?;
+        }
+        let excess = widest(&cells).saturating_sub(width);
+        if let Some(at) = fields.iter().position(|field| *field == narrow.cut).filter(|_| excess > 0) {
+            let length = |row: &Vec<String>| row.get(at).map_or(0, |cell| cell.chars().count());
+            let kept = cells.iter().map(length).max().unwrap_or(0).saturating_sub(excess).max(LEAST_CUT);
+            for cell in cells.iter_mut().filter_map(|row| row.get_mut(at)) {
+                *cell = human::ellipsis(cell, kept);
+            }
+        }
+        Ok(columns(&cells))
+    }
+
     /// Prints rows, each an object of the fields.
     ///
     /// # Errors
@@ -33,7 +86,7 @@ impl Listing {
             return Ok(rows.iter().map(|row| format!("{}\n", template::text(&row[self.quiet]))).collect());
         }
         match format {
-            None | Some("table") => self.table(&self.default_table(), rows),
+            None | Some("table") => self.table(&table_of(self.table), rows),
             Some("json") => lines("{{json .}}", rows),
             Some(format) => match format.strip_prefix("table ") {
                 Some(template) => self.table(template.trim(), rows),
@@ -42,11 +95,12 @@ impl Listing {
         }
     }
 
-    fn default_table(&self) -> String {
-        self.table.iter().map(|field| format!("{{{{.{field}}}}}")).collect::<Vec<_>>().join("\t")
+    fn table(&self, template: &str, rows: &[Value]) -> Result<String, Failure> {
+        Ok(columns(&self.cells(template, rows)?))
     }
 
-    fn table(&self, template: &str, rows: &[Value]) -> Result<String, Failure> {
+    /// The headings and the rows, in cells.
+    fn cells(&self, template: &str, rows: &[Value]) -> Result<Vec<Vec<String>>, Failure> {
         let template = parsed(template)?;
         let headings = std::iter::once(self.heading_row(&template, rows));
         let mut cells = Vec::new();
@@ -54,7 +108,7 @@ impl Listing {
             let line = rendered(&template, &row)?;
             cells.push(line.split('\t').map(str::to_owned).collect());
         }
-        Ok(columns(&cells))
+        Ok(cells)
     }
 
     /// A row whose values are the headings; a method's heading is what it is asked for.
@@ -73,6 +127,15 @@ impl Listing {
         }
         Value::Object(row)
     }
+}
+
+/// The template of a table of fields.
+fn table_of(fields: &[&str]) -> String {
+    fields.iter().map(|field| format!("{{{{.{field}}}}}")).collect::<Vec<_>>().join("\t")
+}
+
+fn widest(cells: &[Vec<String>]) -> usize {
+    columns(cells).lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0)
 }
 
 fn lines(format: &str, rows: &[Value]) -> Result<String, Failure> {
@@ -129,6 +192,15 @@ mod tests {
         assert_eq!(shown(Some("table {{.Names}}"), true), "NAMES\nweb\n");
         assert_eq!(shown(Some("json"), false), "{\"ID\":\"1\",\"Names\":\"web\"}\n");
         assert_eq!(shown(Some(r#"{{.Label "k"}}"#), false), "v\n");
+    }
+
+    #[test]
+    fn a_table_leaves_out_and_cuts_what_does_not_fit() {
+        let rows = [json!({"ID": "0123456789ab", "Names": "a-container-of-a-long-name"})];
+        let fitting = |width, yields| LIST.fitting(&rows, width, &Narrow { yields, cut: "Names" }).unwrap();
+        assert_eq!(fitting(41, &["ID"]), "CONTAINER ID   NAMES\n0123456789ab   a-container-of-a-long-name\n");
+        assert_eq!(fitting(40, &["ID"]), "NAMES\na-container-of-a-long-name\n");
+        assert_eq!(fitting(30, &[]), "CONTAINER ID   NAMES\n0123456789ab   a-container-of…\n");
     }
 
     #[test]

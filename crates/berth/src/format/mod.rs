@@ -6,5 +6,5 @@ mod listing;
 mod table;
 
 pub(crate) use json::indented;
-pub(crate) use listing::{Listing, render_template};
+pub(crate) use listing::{Listing, Narrow, render_template};
 pub(crate) use table::columns;

@@ -31,7 +31,7 @@ pub(crate) struct Exec {
     #[arg(long, value_name = "N")]
     index: Option<u32>,
     /// Service, then the command and its arguments
-    #[arg(value_name = "SERVICE COMMAND [ARG...]", required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
     service_and_command: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::{Context, Run, Verb, verb};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::format::Listing;
+use crate::format::{Listing, Narrow};
 use crate::output;
 use crate::project::{Member, in_order, members, scope};
 use crate::verbs::containers::ps::row;
@@ -18,6 +18,8 @@ const LISTING: Listing = Listing {
     table: &["Name", "Image", "Command", "Service", "RunningFor", "Status", "Ports"],
     quiet: "ID",
 };
+
+const NARROW: Narrow = Narrow { yields: &["Command", "RunningFor", "Image"], cut: "Ports" };
 
 /// List the project's containers.
 #[derive(Debug, Args)]
@@ -37,7 +39,7 @@ pub(crate) struct Ps {
     /// Only those that match: status=STATE
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
-    /// Do not cut ids and commands
+    /// Do not cut ids and commands, nor leave columns out on a narrow terminal
     #[arg(long)]
     no_trunc: bool,
     /// Print with a Go template, `table TEMPLATE`, or `json`
@@ -72,7 +74,11 @@ impl Run for Ps {
             .iter()
             .map(|member| member_row(member, &scope.name, self.no_trunc || self.quiet))
             .collect();
-        LISTING.print(&rows, self.format.as_deref(), self.quiet)?;
+        let format = self.format.as_deref();
+        match self.no_trunc {
+            true => LISTING.print(&rows, format, self.quiet)?,
+            false => LISTING.print_fitting(&rows, format, self.quiet, &NARROW)?,
+        }
         Ok(Exit::SUCCESS)
     }
 }

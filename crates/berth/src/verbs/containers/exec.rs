@@ -38,7 +38,7 @@ pub(crate) struct Exec {
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
     /// Container or service, then the command and its arguments
-    #[arg(value_name = "NAME COMMAND [ARG...]", required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_names = ["NAME", "COMMAND"], required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
     container_and_command: Vec<String>,
 }
 

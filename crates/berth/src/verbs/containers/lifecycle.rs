@@ -222,8 +222,8 @@ impl Run for Remove {
     async fn run(self, context: &Context) -> Outcome {
         let flag = |on: bool| if on { "1" } else { "" };
         let pairs = [("force", flag(self.force)), ("v", flag(self.volumes))];
-        let remove = async |name: &String| {
-            let path = query(&format!("/containers/{}", crate::client::quote(name)), &pairs);
+        let remove = async |target: &Target| {
+            let path = query(&format!("/containers/{}", crate::client::quote(&target.id)), &pairs);
             match context.engine.text(Call::delete(&path)).await {
                 // With force it is enough that it is gone.
                 Err(error) if self.force && error.is_not_found() => {
@@ -231,10 +231,11 @@ impl Run for Remove {
                     Ok(None)
                 }
                 Err(error) => Err(error),
-                Ok(_) => Ok(Some(name.clone())),
+                Ok(_) => Ok(Some(target.shown.clone())),
             }
         };
-        let done = join_all(self.names.iter().map(remove)).await;
+        let targets = targets(context, &self.names).await?;
+        let done = join_all(targets.iter().map(remove)).await;
         each(done.into_iter().map(|done| done.map_err(Failure::from)), |name| match name {
             Some(name) => output::line(&name),
             None => Ok(()),
@@ -252,8 +253,9 @@ pub(crate) struct Wait {
 
 impl Run for Wait {
     async fn run(self, context: &Context) -> Outcome {
-        let wait = async |name: &String| Waiting::for_exit(context, name, "").await?.code().await;
-        let codes = join_all(self.names.iter().map(wait)).await;
+        let targets = targets(context, &self.names).await?;
+        let wait = async |target: &Target| Waiting::for_exit(context, &target.id, "").await?.code().await;
+        let codes = join_all(targets.iter().map(wait)).await;
         each(codes, |code| output::line(&code.to_string()))
     }
 }

@@ -39,24 +39,22 @@ impl Run for Top {
         let targets = targets(context, container).await?;
         let many = targets.len() > 1 || container.is_empty();
         for target in &targets {
-            if many {
-                output::line(&target.shown)?;
-            }
-            show_processes(context, target, &options.join(" ")).await?;
-            if many {
-                output::line("")?;
+            let Some(table) = processes(context, target, &options.join(" ")).await? else { continue };
+            match many {
+                true => output::line(&format!("{}\n{table}", target.shown))?,
+                false => output::write(table.as_bytes())?,
             }
         }
         Ok(Exit::SUCCESS)
     }
 }
 
-async fn show_processes(context: &Context, target: &Target, options: &str) -> Result<(), Failure> {
+/// The table of a container's processes; none for a project's container that does not run.
+async fn processes(context: &Context, target: &Target, options: &str) -> Result<Option<String>, Failure> {
     let path = query(&format!("/containers/{}/top", quote(&target.id)), &[("ps_args", options)]);
     let table = match context.engine.json(Call::get(&path)).await {
         Ok(table) => table,
-        // A project's container that does not run has no processes to show.
-        Err(error) if target.service.is_some() && error.status() == Some(409) => return Ok(()),
+        Err(error) if target.service.is_some() && error.status() == Some(409) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let words = |row: &Value| -> Vec<String> {
@@ -68,7 +66,7 @@ async fn show_processes(context: &Context, target: &Target, options: &str) -> Re
     };
     let mut rows = vec![words(&table["Titles"])];
     rows.extend(table["Processes"].as_array().into_iter().flatten().map(words));
-    output::write(columns(&rows).as_bytes())
+    Ok(Some(columns(&rows)))
 }
 
 /// Show a container's published ports, or the one of PORT.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{Context, Run, Verb, verb};
 use crate::client::{Call, query};
 use crate::failure::{Exit, Outcome};
-use crate::format::{Listing, human};
+use crate::format::{Listing, Narrow, human};
 use crate::project::PROJECT_LABEL;
 use crate::verbs::filters;
 
@@ -42,6 +42,9 @@ const WITH_PROJECT_AND_SIZE: Listing = Listing {
     ..LISTING
 };
 
+/// A container is known by its name, and its command by its image.
+const NARROW: Narrow = Narrow { yields: &["Project", "Command", "RunningFor", "ID"], cut: "Ports" };
+
 /// The list for these rows: projects are shown where there are any.
 fn listing(rows: &[Value], size: bool) -> &'static Listing {
     let in_projects = rows.iter().any(|row| row["Project"] != "");
@@ -62,7 +65,7 @@ pub(crate) struct Ps {
     /// Only ids
     #[arg(short, long)]
     quiet: bool,
-    /// Do not cut ids and commands
+    /// Do not cut ids and commands, nor leave columns out on a narrow terminal
     #[arg(long)]
     no_trunc: bool,
     /// Only the last one made
@@ -101,7 +104,11 @@ impl Run for Ps {
         let containers = context.engine.json(Call::get(&path)).await?;
         let rows: Vec<Value> =
             containers.as_array().into_iter().flatten().map(|one| row(one, self.no_trunc)).collect();
-        listing(&rows, self.size).print(&rows, self.format.as_deref(), self.quiet)?;
+        let (listing, format) = (listing(&rows, self.size), self.format.as_deref());
+        match self.no_trunc {
+            true => listing.print(&rows, format, self.quiet)?,
+            false => listing.print_fitting(&rows, format, self.quiet, &NARROW)?,
+        }
         Ok(Exit::SUCCESS)
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::{Context, Run, Verb, verb};
 use crate::client::{Call, query, quote};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::format::{Listing, human};
+use crate::format::{Listing, Narrow, human};
 use crate::output;
 use crate::project::targets;
 
@@ -27,6 +27,8 @@ const LISTING: Listing = Listing {
     table: &["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"],
     quiet: "ID",
 };
+
+const NARROW: Narrow = Narrow { yields: &["ID", "MemPerc", "PIDs"], cut: "Name" };
 
 /// Show what containers use of processors, memory, network and disks.
 #[derive(Debug, Args)]
@@ -56,7 +58,7 @@ impl Run for Stats {
             if live && output::stdout_is_terminal() {
                 output::write(b"\x1b[H\x1b[J")?;
             }
-            LISTING.print(&rows, self.format.as_deref(), false)?;
+            LISTING.print_fitting(&rows, self.format.as_deref(), false, &NARROW)?;
             if !live {
                 return Ok(Exit::SUCCESS);
             }

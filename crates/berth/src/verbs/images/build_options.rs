@@ -76,7 +76,8 @@ pub(super) fn ssh(text: &str) -> Result<(String, PathBuf), Failure> {
     };
     for path in &paths {
         let kind = std::fs::metadata(path).map_err(|e| unusable(path, &e))?.file_type();
-        if !kind.is_file() && !(kind.is_socket() && paths.len() == 1) {
+        let is_agent = kind.is_socket() && paths.len() == 1;
+        if !kind.is_file() && !is_agent {
             return Err(unusable(path, &"it is neither an agent's socket nor a key"));
         }
     }

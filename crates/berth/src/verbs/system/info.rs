@@ -116,6 +116,8 @@ impl Run for DiskUsage {
 }
 
 fn row(kind: &str, count: usize, active: usize, size: f64, reclaimable: f64) -> Value {
+    // The sum of no numbers is -0.
+    let reclaimable = reclaimable + 0.0;
     let share = if size > 0.0 { format!(" ({:.0}%)", reclaimable / size * 100.0) } else { String::new() };
     json!({
         "Type": kind,
