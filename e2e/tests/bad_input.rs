@@ -85,7 +85,7 @@ fn a_port_of_another_container_is_told_as_such() {
     let busy = Busy::new();
     busy.host.ok("run -d --init --name holder -p 8098:80 tiny sleep 1000");
     let error = busy.host.fails(125, "run --rm -p 8098:80 tiny true");
-    says(&error, &["8098/tcp", "another container"]);
+    says(&error, &["8098/tcp", "the container holder"]);
     busy.untouched();
 }
 
