@@ -15,6 +15,13 @@ pub struct Place {
     pub store: Store,
 }
 
+impl Drop for Place {
+    /// The store's own thread must not write into a directory that is being removed.
+    fn drop(&mut self) {
+        let _ = self.store.sync();
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();

@@ -19,6 +19,13 @@ pub struct Place {
     pub store: Store,
 }
 
+impl Drop for Place {
+    /// The store's own thread must not write into a directory that is being removed.
+    fn drop(&mut self) {
+        let _ = self.store.sync();
+    }
+}
+
 pub fn reference(name: &str) -> Reference {
     Reference::parse(name).unwrap()
 }
