@@ -7,10 +7,12 @@ short      the same, but every request is answered from the beginning, with rang
 lie        one byte of each layer is another one
 die        the connection breaks before the answer
 redirect   each answer sends on to the same address
+stall      the answer stops in its middle, and the connection stays
 """
 import http.client
 import http.server
 import sys
+import threading
 
 PORT, MODE = int(sys.argv[1]), sys.argv[2]
 PIECE = 200_000
@@ -50,6 +52,10 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if spoil and MODE in ("cut", "short") and len(body) > PIECE:
             self.wfile.write(body[:PIECE])
             self.close_connection = True
+        elif spoil and MODE == "stall":
+            self.wfile.write(body[:len(body) // 2])
+            self.wfile.flush()
+            threading.Event().wait()
         elif self.command == "GET":
             self.wfile.write(body)
 

@@ -46,10 +46,7 @@ impl Engine {
 
     /// Mends one problem; what was done, as a sentence.
     async fn mend(&self, problem: &Problem) -> Result<String, EngineError> {
-        let damaged = match &problem.error {
-            StoreError::CorruptLayer { layer, .. } | StoreError::MissingLayer { layer } => Some(*layer),
-            _ => None,
-        };
+        let damaged = self.damaged_layer(&problem.error).await?;
         if let Some(layer) = damaged
             && self
                 .blocking(move |engine| engine.store().rebuild_layer(&layer).map_err(EngineError::store))
@@ -57,12 +54,46 @@ impl Engine {
         {
             return Ok("the layer was unpacked again from its blob".to_owned());
         }
+        if let Some(kept) = self.kept_for_running(&problem.images).await? {
+            return Ok(kept);
+        }
         self.put_aside(problem, damaged).await?;
         let mut done = Vec::new();
         for id in &problem.images {
             done.push(self.fetch_or_drop(*id).await?);
         }
         Ok(if done.is_empty() { "nothing needed it: it was removed".to_owned() } else { done.join("; ") })
+    }
+
+    /// The layer that is to be made anew: the one named, or the one whose blob it is.
+    async fn damaged_layer(&self, error: &StoreError) -> Result<Option<LayerId>, EngineError> {
+        let wanted = match error {
+            StoreError::CorruptLayer { layer, .. } | StoreError::MissingLayer { layer } => {
+                return Ok(Some(*layer));
+            }
+            StoreError::CorruptBlob { digest, .. } | StoreError::MissingBlob { digest } => *digest,
+            _ => return Ok(None),
+        };
+        let layers = self.blocking(|engine| engine.store().layers().map_err(EngineError::store)).await?;
+        let found = layers.iter().find(|layer| layer.blob.as_ref().is_some_and(|blob| blob.digest == wanted));
+        Ok(found.map(|layer| layer.id))
+    }
+
+    /// Why nothing is taken away: the files of a running container are not.
+    async fn kept_for_running(&self, images: &[ImageId]) -> Result<Option<String>, EngineError> {
+        let images = images.to_vec();
+        self.blocking(move |engine| {
+            let running = images.iter().find_map(|id| match engine.usage(id) {
+                Usage::Running(container) => Some((id.short(), container)),
+                Usage::Stopped(_) | Usage::Unused => None,
+            });
+            Ok(running.map(|(image, container)| {
+                format!(
+                    "image {image} stays damaged while container {container} runs: stop it and repair again"
+                )
+            }))
+        })
+        .await
     }
 
     /// What is damaged goes, so that it is made anew.

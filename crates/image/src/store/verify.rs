@@ -24,7 +24,10 @@ impl Store {
             record.layers.iter().for_each(|layer| users.entry(*layer).or_default().push(*id));
         }
         for (layer, images) in &users {
-            note(&mut problems, images, self.check_layer(layer))?;
+            match self.check_layer(layer) {
+                Err(error) if is_noted(&problems, &error) => {}
+                found => note(&mut problems, images, found)?,
+            }
         }
         Ok(problems)
     }
@@ -91,6 +94,15 @@ impl Store {
     fn blob_failed(&self, digest: &Digest, source: std::io::Error) -> StoreError {
         StoreError::io("read", &self.inner.blob_path(digest), source)
     }
+}
+
+/// Whether a blob's damage was found already.
+fn is_noted(problems: &[Problem], error: &StoreError) -> bool {
+    let blob = |error: &StoreError| match error {
+        StoreError::CorruptBlob { digest, .. } | StoreError::MissingBlob { digest } => Some(*digest),
+        _ => None,
+    };
+    blob(error).is_some_and(|own| problems.iter().any(|problem| blob(&problem.error) == Some(own)))
 }
 
 /// Keeps what is damage; any other error ends the check.
