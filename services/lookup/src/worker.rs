@@ -10,7 +10,7 @@ use crate::{
     redis_link::{BLOCK, Link, LinkError},
     results::{Record, Saved, Writer},
 };
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use futures_util::future::join_all;
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -165,18 +165,14 @@ impl Worker {
         let devices: Vec<_> = new.iter().map(|(task, _)| task.device).collect();
         let call = || self.clickhouse.lookup(&devices);
         let Ok(found) = self.database.insist(u32::MAX, call).await else { return };
-        let (sent, without): (Vec<_>, Vec<_>) = new
-            .iter()
-            .map(|(task, places)| (task, places, found.get(&task.device)))
-            .partition(|it| it.2.is_some());
-        for (_, places, _) in without {
-            batch.end(places, &Outcome::Done);
-            self.metrics.ended(Ending::NoAccount);
-        }
-        let sends = sent.into_iter().filter_map(|(task, places, username)| {
-            Some(self.hand_over(batch, places, task, username?, asked))
-        });
-        sends.collect::<FuturesUnordered<_>>().collect::<()>().await;
+        join_all(new.iter().map(async |(task, places)| match found.get(&task.device) {
+            Some(username) => self.hand_over(batch, places, task, username, asked).await,
+            None => {
+                batch.end(places, &Outcome::Done);
+                self.metrics.ended(Ending::NoAccount);
+            }
+        }))
+        .await;
     }
 
     /// The tasks of a batch, each with the places of its entries. What is malformed ends here.

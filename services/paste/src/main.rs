@@ -2,7 +2,7 @@
 //! The paste service.
 
 use clap::{Parser, Subcommand};
-use paste::{Service, Settings, Store};
+use paste::{Settings, Store};
 use std::{
     error::Error,
     io::{Read as _, Write as _},
@@ -65,7 +65,6 @@ fn main() -> ExitCode {
     }
 }
 
-// One thread: what a post needs is too little to be handed from one to another.
 #[tokio::main(flavor = "current_thread")]
 async fn run(listen: SocketAddr, serve: Serve) -> Result<(), Box<dyn Error>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -81,7 +80,7 @@ async fn run(listen: SocketAddr, serve: Serve) -> Result<(), Box<dyn Error>> {
     let settings = Settings { public_url: serve.public_url.trim_end_matches('/').to_owned(), key };
     // Clients keep connections: waiting for them to be closed would wait for nothing.
     tokio::select! {
-        () = paste::serve(listener, Service::new(store, settings)) => {}
+        result = std::future::IntoFuture::into_future(axum::serve(listener, paste::router(store, settings))) => result?,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

@@ -1,17 +1,23 @@
-use std::borrow::Cow;
+use serde::Deserialize;
 
 /// Largest paste, in bytes, as for free accounts of pastebin.com.
 pub(crate) const MAX_PASTE: usize = 512 * 1024;
 
-/// The fields of a post. Other fields of the API (name, format, folder) change nothing here.
-#[derive(Debug, Default)]
-pub(crate) struct Post<'a> {
-    api_dev_key: Cow<'a, str>,
-    api_option: Cow<'a, str>,
-    api_paste_code: Cow<'a, str>,
-    api_paste_private: Cow<'a, str>,
-    api_paste_expire_date: Cow<'a, str>,
-    api_user_key: Cow<'a, str>,
+/// The fields of a post.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Post {
+    #[serde(default)]
+    api_dev_key: String,
+    #[serde(default)]
+    api_option: String,
+    #[serde(default)]
+    api_paste_code: String,
+    #[serde(default)]
+    api_paste_private: String,
+    #[serde(default)]
+    api_paste_expire_date: String,
+    #[serde(default)]
+    api_user_key: String,
 }
 
 /// A post that may be kept.
@@ -42,24 +48,7 @@ pub(crate) enum Refusal {
     User,
 }
 
-impl<'a> Post<'a> {
-    /// Reads a form (`application/x-www-form-urlencoded`). Of a field that is there twice, the last counts.
-    pub(crate) fn parse(form: &'a [u8]) -> Self {
-        let mut post = Self::default();
-        for (name, value) in form_urlencoded::parse(form) {
-            match &*name {
-                "api_dev_key" => post.api_dev_key = value,
-                "api_option" => post.api_option = value,
-                "api_paste_code" => post.api_paste_code = value,
-                "api_paste_private" => post.api_paste_private = value,
-                "api_paste_expire_date" => post.api_paste_expire_date = value,
-                "api_user_key" => post.api_user_key = value,
-                _ => {}
-            }
-        }
-        post
-    }
-
+impl Post {
     /// Checks a post, where `key` is the developer key that is wanted.
     pub(crate) fn check(self, key: Option<&str>) -> Result<Wanted, Refusal> {
         if self.api_option != "paste" {
@@ -81,7 +70,7 @@ impl<'a> Post<'a> {
             _ => return Err(Refusal::Private),
         };
         let lifetime = lifetime(&self.api_paste_expire_date).ok_or(Refusal::Expiry)?;
-        Ok(Wanted { text: self.api_paste_code.into_owned(), private, lifetime })
+        Ok(Wanted { text: self.api_paste_code, private, lifetime })
     }
 }
 
@@ -106,46 +95,69 @@ fn lifetime(code: &str) -> Option<Option<u64>> {
 mod tests {
     use super::*;
 
-    fn check(change: &[(&str, &str)]) -> Result<Wanted, Refusal> {
-        let mut fields = vec![("api_dev_key", "key"), ("api_option", "paste"), ("api_paste_code", "a+&=%é")];
-        fields.extend(change);
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        Post::parse(form.as_bytes()).check(Some("key"))
+    fn post() -> Post {
+        Post {
+            api_dev_key: "key".to_owned(),
+            api_option: "paste".to_owned(),
+            api_paste_code: "text".to_owned(),
+            ..Post::default()
+        }
     }
 
     #[test]
     fn a_sound_post_is_wanted() {
-        let wanted = Wanted { text: "a+&=%é".to_owned(), private: false, lifetime: None };
-        assert_eq!(check(&[("api_paste_name", "n"), ("api_paste_format", "json")]), Ok(wanted));
+        let wanted = Wanted { text: "text".to_owned(), private: false, lifetime: None };
+        assert_eq!(post().check(Some("key")), Ok(wanted));
+        assert!(post().check(None).is_ok(), "any key is taken where none is set");
+    }
+
+    #[test]
+    fn private_pastes_belong_to_a_user() {
         let private =
-            [("api_paste_private", "2"), ("api_user_key", "user"), ("api_paste_expire_date", "10M")];
-        let wanted = check(&private).unwrap();
-        assert_eq!((wanted.private, wanted.lifetime), (true, Some(600)));
+            |user: &str| Post { api_paste_private: "2".to_owned(), api_user_key: user.to_owned(), ..post() };
+        assert!(private("user").check(None).unwrap().private);
+        assert_eq!(private("").check(None), Err(Refusal::User));
     }
 
     #[test]
     fn every_documented_expiry_is_known() {
-        for code in ["N", "10M", "1H", "1D", "1W", "2W", "1M", "6M", "1Y"] {
-            let lifetime = check(&[("api_paste_expire_date", code)]).unwrap().lifetime;
-            assert_eq!(lifetime.is_none(), code == "N", "{code}");
+        for (code, expected) in [
+            ("", None),
+            ("N", None),
+            ("10M", Some(600)),
+            ("1H", Some(3600)),
+            ("1D", Some(86_400)),
+            ("1W", Some(604_800)),
+            ("2W", Some(1_209_600)),
+            ("1M", Some(2_592_000)),
+            ("6M", Some(15_724_800)),
+            ("1Y", Some(31_536_000)),
+        ] {
+            let post = Post { api_paste_expire_date: code.to_owned(), ..post() };
+            assert_eq!(post.check(None).unwrap().lifetime, expected, "{code}");
         }
     }
 
     #[test]
     fn refusals_are_those_of_the_api() {
-        let long = "x".repeat(MAX_PASTE + 1);
-        for (field, value, why) in [
-            ("api_dev_key", "other", "invalid api_dev_key"),
-            ("api_dev_key", "", "invalid api_dev_key"),
-            ("api_option", "list", "invalid api_option"),
-            ("api_paste_code", "", "api_paste_code was empty"),
-            ("api_paste_code", &*long, "maximum paste file size exceeded"),
-            ("api_paste_private", "2", "invalid api_user_key"),
-            ("api_paste_private", "3", "invalid api_paste_private"),
-            ("api_paste_expire_date", "2Y", "invalid api_paste_expire_date"),
-        ] {
-            assert_eq!(check(&[(field, value)]).unwrap_err().to_string(), why);
-        }
-        assert_eq!(Post::parse(b"\xff&&=&%zz").check(None), Err(Refusal::Option));
+        let refused = |change: fn(&mut Post)| {
+            let mut post = post();
+            change(&mut post);
+            post.check(Some("key")).unwrap_err().to_string()
+        };
+        assert_eq!(refused(|post| post.api_dev_key = "other".to_owned()), "invalid api_dev_key");
+        assert_eq!(refused(|post| post.api_dev_key.clear()), "invalid api_dev_key");
+        assert_eq!(refused(|post| post.api_option = "list".to_owned()), "invalid api_option");
+        assert_eq!(refused(|post| post.api_paste_code.clear()), "api_paste_code was empty");
+        assert_eq!(
+            refused(|post| post.api_paste_code = "x".repeat(MAX_PASTE + 1)),
+            "maximum paste file size exceeded"
+        );
+        assert_eq!(refused(|post| post.api_paste_private = "2".to_owned()), "invalid api_user_key");
+        assert_eq!(refused(|post| post.api_paste_private = "3".to_owned()), "invalid api_paste_private");
+        assert_eq!(
+            refused(|post| post.api_paste_expire_date = "2Y".to_owned()),
+            "invalid api_paste_expire_date"
+        );
     }
 }
