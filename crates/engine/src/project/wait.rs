@@ -90,8 +90,16 @@ fn judge(container: &Container, until: WaitFor) -> Verdict {
     let has_check = container.record.process.healthcheck.as_ref().is_some_and(|check| {
         !matches!(check.test, crate::spec::HealthTest::Inherit | crate::spec::HealthTest::Disabled)
     });
-    let unhealthy = || Verdict::Never(format!("the container `{name}` is unhealthy"));
-    let exited = || Verdict::Never(format!("the container `{name}` has exited with {code}"));
+    let unhealthy = || {
+        Verdict::Never(format!(
+            "the container `{name}` is unhealthy; `berth inspect {name}` shows what its checks said"
+        ))
+    };
+    let exited = || {
+        Verdict::Never(format!(
+            "the container `{name}` has exited with {code}; `berth logs {name}` shows its output"
+        ))
+    };
     match (&container.state.phase, until) {
         (Phase::Exited, WaitFor::Completed | WaitFor::Ready) if code == 0 && is_done(container) => {
             Verdict::Reached(Reached::Exited)
