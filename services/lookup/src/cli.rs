@@ -49,6 +49,7 @@ pub(crate) struct RedisArgs {
     /// Servers, separated by commas; whichever is the primary is used.
     #[arg(
         long,
+        global = true,
         env = "REDIS_URL",
         default_value = "redis://127.0.0.1:6379",
         value_delimiter = ',',
@@ -56,16 +57,16 @@ pub(crate) struct RedisArgs {
     )]
     redis_url: Vec<String>,
     /// File with the password. Or set REDIS_PASSWORD.
-    #[arg(long, env = "REDIS_PASSWORD_FILE")]
+    #[arg(long, global = true, env = "REDIS_PASSWORD_FILE")]
     redis_password_file: Option<PathBuf>,
     /// Seconds that an answer may take.
-    #[arg(long, env = "REDIS_TIMEOUT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, env = "REDIS_TIMEOUT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     redis_timeout: u16,
     /// Name of the queue.
-    #[arg(long, env = "LOOKUP_QUEUE", default_value = "lookup")]
+    #[arg(long, global = true, env = "LOOKUP_QUEUE", default_value = "lookup")]
     pub(crate) queue: String,
     /// What the queue is.
-    #[arg(long, env = "LOOKUP_QUEUE_KIND", value_enum, default_value_t = Kind::List)]
+    #[arg(long, global = true, env = "LOOKUP_QUEUE_KIND", value_enum, default_value_t = Kind::List)]
     pub(crate) queue_kind: Kind,
 }
 

@@ -30,15 +30,34 @@ pub(crate) async fn dead_letters(args: DeadLettersArgs) -> Outcome {
         Action::List => {
             let mut failed = Ok(());
             let show = |letter: &crate::queue::DeadLetter| {
-                failed = say(&format!("{}\t{}\t{}", letter.at, letter.reason, letter.task));
+                let (at, reason, task) = (&letter.at, line(&letter.reason), line(&letter.task));
+                failed = say(&format!("{at}\t{reason}\t{task}"));
             };
             letters.each(&link, show).await?;
             failed?;
         }
         Action::Retry => {
             let count = letters.retry(&link).await?;
-            say(&format!("{count} tasks are back in the queue"))?;
+            let are = if count == 1 { "task is" } else { "tasks are" };
+            say(&format!("{count} {are} back in the queue"))?;
         }
     }
     Ok(())
+}
+
+/// A text from the queue as a part of a line: what would end the line or steer the terminal is escaped.
+fn line(text: &str) -> String {
+    let sign =
+        |sign: char| if sign.is_control() { sign.escape_default().to_string() } else { sign.to_string() };
+    text.chars().map(sign).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_a_line_whatever_is_in_it() {
+        assert_eq!(line("a\tb\n\u{1b}[31mé\"\\"), "a\\tb\\n\\u{1b}[31mé\"\\");
+    }
 }

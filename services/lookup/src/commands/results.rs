@@ -22,7 +22,12 @@ pub(crate) struct ResultsArgs {
 
 /// Shows the results.
 pub(crate) async fn results(args: ResultsArgs) -> Outcome {
-    let records = read(&args.results).map_err(|error| format!("{}: {error}", args.results.display()))?;
+    let records = read(&args.results).map_err(|error| {
+        format!(
+            "{} cannot be read (--results names the file of the service): {error}",
+            args.results.display()
+        )
+    })?;
     if args.count {
         return Ok(say(&records.count().to_string())?);
     }
