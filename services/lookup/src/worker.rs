@@ -258,13 +258,23 @@ impl Batch {
     }
 }
 
-/// An error with its causes.
+/// An error with its causes, each cut to a length that fits a line of a log.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let mut text = excerpt(error);
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        text = format!("{text}: {}", excerpt(error));
         cause = error.source();
     }
     text
+}
+
+/// A failed pipeline names each of its thousand commands.
+fn excerpt(error: &dyn Error) -> String {
+    const LONGEST: usize = 400;
+    let text = error.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
+    }
 }
