@@ -147,11 +147,13 @@ async fn prune(context: &Context, kind: usize, all: bool, filters: &[String]) ->
     let mut filters = filter_map(filters)?;
     match (kind, all) {
         (1, all) => drop(filters.insert("dangling".to_owned(), json!([(!all).to_string()]))),
-        (3 | 4, true) => drop(filters.insert("all".to_owned(), json!(["true"]))),
+        (3, true) => drop(filters.insert("all".to_owned(), json!(["true"]))),
         _ => {}
     }
     let filters = if filters.is_empty() { String::new() } else { Value::Object(filters).to_string() };
-    let answer = context.engine.json(Call::post(&query(kind_of.path, &[("filters", &filters)]))).await?;
+    let everything = if kind == 4 && all { "true" } else { "" };
+    let path = query(kind_of.path, &[("filters", &filters), ("all", everything)]);
+    let answer = context.engine.json(Call::post(&path)).await?;
     let deleted: Vec<String> = answer[kind_of.deleted].as_array().into_iter().flatten().map(shown).collect();
     if !deleted.is_empty() {
         output::line(kind_of.title)?;
