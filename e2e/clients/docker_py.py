@@ -277,6 +277,11 @@ def test_options_of_containers():
 def test_requests_that_are_wrong():
     refused(404, client.containers.create, "no-such-image", "true")
     refused(400, client.containers.create, IMAGE, "true", mem_limit=-5)
+    refused(400, client.containers.create, IMAGE, "true", mem_limit="1m")
+    for name in ("none", "host"):
+        refused(403, client.api.remove_network, name)
+        refused(400, client.api.connect_container_to_network, "missing", name)
+    refused(400, client.networks.create, "")
     refused(400, client.containers.create, IMAGE, "true", name="not a name")
     refused(404, client.containers.get, "missing")
     with container(name="taken"):

@@ -28,7 +28,10 @@ impl Engine {
     }
 
     fn make_network(&self, request: NetworkRequest) -> Result<NetworkId, EngineError> {
-        if MODES.contains(&request.name.as_str()) || request.name.is_empty() {
+        if request.name.is_empty() {
+            return Err(EngineError::bad_parameter("invalid name: a network needs one"));
+        }
+        if MODES.contains(&request.name.as_str()) {
             return Err(EngineError::Forbidden(format!(
                 "operation is not permitted on predefined {} network",
                 request.name
@@ -138,6 +141,10 @@ impl Engine {
 
     /// Removes a network that no container runs in.
     pub async fn network_remove(&self, reference: &str) -> Result<(), EngineError> {
+        if MODES.contains(&reference) {
+            let reason = format!("{reference} is a pre-defined network and cannot be removed");
+            return Err(EngineError::Forbidden(reason));
+        }
         let reference = reference.to_owned();
         self.blocking(move |engine| {
             let id = engine.state().find_network(&reference)?;
@@ -204,6 +211,10 @@ impl Engine {
         container: &str,
         endpoint: EndpointSpec,
     ) -> Result<(), EngineError> {
+        if MODES.contains(&reference) {
+            let reason = format!("a container is put into the network {reference} only when it is made");
+            return Err(EngineError::BadParameter(reason));
+        }
         let network = self.network_id_or_default(reference)?;
         let id = self.state().find(container)?;
         let _operation = self.operation(&id).await?;

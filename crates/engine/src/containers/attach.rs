@@ -37,7 +37,7 @@ impl Engine {
         Ok(Attachment { tty, stream: receiver, ended: None })
     }
 
-    /// Changes the size of a container's terminal.
+    /// Changes the size of a container's terminal; one without a terminal has none to change.
     pub async fn resize(&self, reference: &str, columns: u16, rows: u16) -> Result<(), EngineError> {
         let id = self.state().find(reference)?;
         {
@@ -45,6 +45,9 @@ impl Engine {
             let container = state.container(&id)?;
             if !container.state.phase.is_running() {
                 return Err(container.wrong_state("its terminal cannot be resized"));
+            }
+            if !container.record.spec.streams.tty {
+                return Ok(());
             }
         }
         let size = ConsoleSize { height: rows, width: columns };

@@ -9,10 +9,22 @@ use engine::spec::{
 };
 use std::path::PathBuf;
 
+/// The least memory that a container is limited to, as in Docker: below it none can be started, in bytes.
+const LEAST_MEMORY: u64 = 6 << 20;
+
+fn memory(limit: Option<i64>) -> Result<Option<u64>, BadRequest> {
+    match unsigned("Memory", limit)? {
+        Some(bytes) if bytes < LEAST_MEMORY => {
+            Err(BadRequest::field("Memory", "Minimum memory limit allowed is 6MB"))
+        }
+        limit => Ok(limit),
+    }
+}
+
 /// Limits and devices of a host configuration.
 pub(crate) fn resources(host: &HostConfig) -> Result<Resources, BadRequest> {
     Ok(Resources {
-        memory: unsigned("Memory", host.memory)?,
+        memory: memory(host.memory)?,
         memory_reservation: unsigned("MemoryReservation", host.memory_reservation)?,
         memory_swap: match host.memory_swap {
             Some(-1) => Some(MemorySwap::Unlimited),
