@@ -51,6 +51,7 @@ impl Lookup {
             .env("PASTE_URL", &self.paste)
             .env("PASTE_KEY", "key")
             .env("LOOKUP_RESULTS", &self.results)
+            .env("PASTE_SENDS", "32")
             .env("LOOKUP_LEASE", "3")
             .env("LOOKUP_BATCH", "50")
             .envs(self.more.iter().map(|(name, value)| (name, value)));
