@@ -3,11 +3,11 @@ CARGO ?= cargo
 TARGET := target/x86_64-unknown-linux-gnu
 BERTH := $(TARGET)/release/berth
 
-.PHONY: help build demo demo-stop test check unit e2e bench fuzz install
+.PHONY: help build demo demo-stop test check unit kernels e2e bench fuzz install
 
 help:
 	@echo "make demo    install what is missing, build, and bring up a Redis Cluster in containers"
-	@echo "make test    format, lints, unit tests, end-to-end tests (as root)"
+	@echo "make test    format, lints, unit tests, older kernels, end-to-end tests (as root)"
 	@echo "make fuzz    each fuzz target for a minute (nightly compiler)"
 	@echo "make bench   measure, beside Docker and others where they are installed"
 	@echo "make bench-lookup  measure the lookup service beside simple Python programs"
@@ -25,7 +25,7 @@ demo:
 demo-stop:
 	scripts/demo $(BERTH) stop
 
-test: check unit e2e
+test: check unit kernels e2e
 
 check:
 	scripts/install-packages test
@@ -34,6 +34,9 @@ check:
 
 unit:
 	scripts/unit
+
+kernels:
+	scripts/kernels
 
 e2e: build stack-lookup
 	scripts/e2e $(BERTH)
