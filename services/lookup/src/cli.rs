@@ -106,7 +106,7 @@ pub(crate) struct PasteArgs {
     #[arg(long, env = "PASTE_EXPIRY", value_enum, default_value_t = Expiry::Month)]
     paste_expiry: Expiry,
     /// Sends at a time.
-    #[arg(long, env = "PASTE_SENDS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "PASTE_SENDS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) paste_sends: u16,
     /// Seconds that a send may take.
     #[arg(long, env = "PASTE_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
