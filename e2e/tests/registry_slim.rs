@@ -21,7 +21,7 @@ fn waste_is_named_by_layer_with_its_bytes_and_the_change_that_saves_it() {
     for (bytes, what, advice) in [
         ("307kB", "package cache", "apt-get clean"),
         ("205kB", "package lists", "rm -rf /var/lib/apt/lists/*"),
-        ("410kB", "deleted later", "join the two with `&&`"),
+        ("410kB", "deleted later by layer ", "join the two with `&&`"),
         ("102kB", "duplicates", "links"),
     ] {
         let lines: Vec<&str> = shown.lines().collect();

@@ -35,6 +35,9 @@ pub struct LayerReport {
 pub struct Finding {
     /// What they are.
     pub waste: Waste,
+    /// The layer that deletes or replaces them, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_layer: Option<usize>,
     /// How many bytes.
     pub bytes: u64,
     /// In how many files.
@@ -61,23 +64,25 @@ impl Store {
         for (at, id) in image.layers.iter().enumerate().rev() {
             let root = self.layer_path(id);
             let found = files(&root)?;
-            let mut findings: HashMap<Waste, Vec<&File>> = HashMap::new();
+            let mut findings: HashMap<(Waste, Option<usize>), Vec<&File>> = HashMap::new();
             for file in found.files() {
-                let waste = above.hides(&file.path).or_else(|| sort::by_path(&file.path)).or_else(|| {
-                    let digest = content(&root, file)?;
-                    seen.insert((file.size, digest), ()).map(|()| Waste::Duplicate)
-                });
+                let hidden = above.hides(&file.path);
+                let waste =
+                    hidden.map(|(waste, _)| waste).or_else(|| sort::by_path(&file.path)).or_else(|| {
+                        let digest = content(&root, file)?;
+                        seen.insert((file.size, digest), ()).map(|()| Waste::Duplicate)
+                    });
                 if let Some(waste) = waste {
-                    findings.entry(waste).or_default().push(file);
+                    findings.entry((waste, hidden.map(|(_, layer)| layer))).or_default().push(file);
                 }
             }
             let mut findings: Vec<Finding> =
-                findings.into_iter().map(|(waste, files)| finding(waste, files)).collect();
+                findings.into_iter().map(|((waste, by), files)| finding(waste, by, files)).collect();
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.bytes));
             let size = found.files().map(|file| file.size).sum();
             let step = steps.get(at).cloned().unwrap_or_default();
             reports.push(LayerReport { layer: id.to_string(), step, size, findings });
-            above.add(found);
+            above.add(found, at + 1);
         }
         reports.reverse();
         Ok(reports)
@@ -101,10 +106,11 @@ fn content(root: &std::path::Path, file: &File) -> Option<Digest> {
     }
 }
 
-fn finding(waste: Waste, mut files: Vec<&File>) -> Finding {
+fn finding(waste: Waste, by_layer: Option<usize>, mut files: Vec<&File>) -> Finding {
     files.sort_by_key(|file| std::cmp::Reverse(file.size));
     Finding {
         waste,
+        by_layer,
         bytes: files.iter().map(|file| file.size).sum(),
         files: files.len() as u64,
         examples: files.iter().take(EXAMPLES).map(|file| format!("/{}", file.path.display())).collect(),

@@ -74,23 +74,25 @@ pub(super) fn files(root: &Path) -> Result<Found, StoreError> {
 /// What the layers above a layer say.
 #[derive(Default)]
 pub(super) struct Above {
-    marks: HashMap<PathBuf, Mark>,
+    /// With the number of the layer, from 1.
+    marks: HashMap<PathBuf, (Mark, usize)>,
 }
 
 impl Above {
-    pub(super) fn add(&mut self, found: Found) {
+    pub(super) fn add(&mut self, found: Found, layer: usize) {
         for (path, mark) in found.marks {
-            self.marks.entry(path).or_insert(mark);
+            self.marks.insert(path, (mark, layer));
         }
     }
 
-    /// Why a file below is not seen in the image.
-    pub(super) fn hides(&self, path: &Path) -> Option<Waste> {
+    /// Why a file below is not seen in the image, and the lowest layer that hides it.
+    pub(super) fn hides(&self, path: &Path) -> Option<(Waste, usize)> {
         match self.marks.get(path) {
-            Some(Mark::Gone) => return Some(Waste::DeletedLater),
-            Some(Mark::Other) => return Some(Waste::ReplacedLater),
-            Some(Mark::Opaque) | None => {}
+            Some((Mark::Gone, layer)) => return Some((Waste::DeletedLater, *layer)),
+            Some((Mark::Other, layer)) => return Some((Waste::ReplacedLater, *layer)),
+            Some((Mark::Opaque, _)) | None => {}
         }
-        path.ancestors().skip(1).find_map(|parent| self.marks.get(parent)).map(|_| Waste::DeletedLater)
+        let parent = path.ancestors().skip(1).find_map(|parent| self.marks.get(parent));
+        parent.map(|(_, layer)| (Waste::DeletedLater, *layer))
     }
 }

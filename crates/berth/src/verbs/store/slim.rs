@@ -51,8 +51,10 @@ fn layer(number: usize, report: &LayerReport) -> Result<(), Failure> {
     output::line(&format!("Layer {number}: {}  {}", size(report.size), ellipsis(&step, 80)))?;
     for finding in &report.findings {
         let (title, files) = (finding.waste.title(), finding.files);
+        let by = finding.by_layer.map(|layer| format!(" by layer {layer}")).unwrap_or_default();
+        let noun = if files == 1 { "file" } else { "files" };
         output::line(&format!(
-            "  {:>8}  {title}, {files} files: {}",
+            "  {:>8}  {title}{by}, {files} {noun}: {}",
             size(finding.bytes),
             finding.examples.join(" ")
         ))?;
