@@ -27,8 +27,9 @@ fn world(kind: &'static str) -> Option<(World, Redis)> {
             _ => redis.ask::<()>(&["XADD", "lookup", "*", "task", &rubbish]),
         }
     }
-    *lookup =
-        Lookup::new(dir.path(), &[redis, &replica], clickhouse, &paste.url()).with("LOOKUP_QUEUE_KIND", kind);
+    *lookup = Lookup::new(dir.path(), &[redis, &replica], clickhouse, &paste.url())
+        .with("LOOKUP_QUEUE_KIND", kind)
+        .with("REDIS_TIMEOUT", "1");
     eventually("the replica has all", || replica.left() == TASKS + MALFORMED);
     Some((world, replica))
 }
