@@ -25,7 +25,8 @@ pub(super) fn create(cgroup: &Cgroup) -> Result<(), CgroupError> {
     }
 }
 
-/// Makes `dir` and what is missing between it and `root`. Each new group is made ready, the topmost first.
+/// Makes `dir` and what is missing between it and `root`. A new group is made ready after all above it, the topmost
+/// first: those may have been made this moment by another process that is not yet done with them.
 fn make(
     root: &Path,
     dir: &Path,
@@ -35,7 +36,7 @@ fn make(
         return Ok(());
     }
     match fs::create_dir(dir) {
-        Ok(()) => ready(dir),
+        Ok(()) => make_ready(root, dir, ready),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make(root, dir.parent().unwrap_or(root), ready)?;
@@ -43,11 +44,21 @@ fn make(
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     Err(CgroupError::io("make", dir, error))
                 }
-                _ => ready(dir),
+                _ => make_ready(root, dir, ready),
             }
         }
         Err(error) => Err(CgroupError::io("make", dir, error)),
     }
+}
+
+fn make_ready(
+    root: &Path,
+    dir: &Path,
+    ready: &dyn Fn(&Path) -> Result<(), CgroupError>,
+) -> Result<(), CgroupError> {
+    let Some(parent) = dir.parent().filter(|_| dir != root) else { return Ok(()) };
+    make_ready(root, parent, ready)?;
+    ready(dir)
 }
 
 /// A new cpuset has no processors; it takes no process until it has.
@@ -111,4 +122,26 @@ pub(super) fn children(dir: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| entry.path())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn groups_that_another_process_has_just_made_are_made_ready_too() {
+        let root = tempfile::tempdir().unwrap();
+        let [outer, inner] = ["outer", "outer/inner"].map(|path| root.path().join(path));
+        fs::create_dir(&outer).unwrap();
+        let seen = RefCell::new(Vec::new());
+        let ready = |dir: &Path| {
+            seen.borrow_mut().push(dir.to_owned());
+            Ok(())
+        };
+        make(root.path(), &inner, &ready).unwrap();
+        assert_eq!(*seen.borrow(), [outer, inner]);
+    }
 }
