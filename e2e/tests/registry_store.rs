@@ -1,8 +1,8 @@
 //! The image store by the command line: damage, a full disk, collection beside a pull, a kill amid one, two roots.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
-use e2e::{Host, Outcome, Registry, Script, eventually, images};
-use std::{fs, path::Path, process::Command};
+use e2e::{Host, Netns, Outcome, Registry, Script, eventually, images};
+use std::{fs, net::TcpListener, path::Path, process::Command, sync::mpsc};
 
 const NAME: &str = "127.0.0.1:5000/app:1";
 
@@ -133,6 +133,39 @@ fn collecting_beside_pulls_takes_nothing_away_from_them() {
         assert_eq!(host.ok(&format!("run --rm {NAME} echo here")), "here");
         host.ok(&format!("rmi {NAME}"));
     }
+    whole(&host);
+}
+
+#[test]
+fn collecting_beside_a_build_takes_nothing_away_from_it() {
+    let host = Host::new();
+    images::tiny(&host);
+    host.ok("tag tiny base");
+    host.ok("rmi tiny");
+    let waits = "FROM base
+RUN echo first > /first
+RUN nc 127.0.0.1 7001
+RUN echo last > /last
+";
+    let file = host.file("waits/Dockerfile", waits);
+    let namespace = host.netns().path();
+    let (ready, is_ready) = mpsc::channel();
+    let listening = std::thread::spawn(move || {
+        Netns::enter_path(&namespace);
+        let listener = TcpListener::bind("127.0.0.1:7001").unwrap();
+        ready.send(()).unwrap();
+        listener.accept().unwrap().0
+    });
+    is_ready.recv().unwrap();
+    let context = file.parent().unwrap().display().to_string();
+    let build = host.spawn(["build", "--network", "host", "-t", "made", &context]);
+    let step = listening.join().unwrap();
+    host.ok("image prune -a -f");
+    host.ok("builder prune -a -f");
+    drop(step);
+    let build = build.wait_with_output().unwrap();
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    assert_eq!(host.ok("run --rm made cat /first /last"), "first\nlast");
     whole(&host);
 }
 
