@@ -21,7 +21,7 @@ fn what_the_docker_command_line_sends_is_understood() {
             "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]},
             "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
             "SecurityOpt": ["no-new-privileges", "seccomp=unconfined"], "ConsoleSize": [24, 80],
-            "Memory": 1048576, "MemorySwap": -1, "PidsLimit": -1, "Tmpfs": {"/run": "size=64m,mode=755"}
+            "Memory": 8388608, "MemorySwap": -1, "PidsLimit": -1, "Tmpfs": {"/run": "size=64m,mode=755"}
         },
         "NetworkingConfig": {"EndpointsConfig": {"front": {"Aliases": ["www"], "IPAMConfig": {"IPv4Address": "10.0.0.9"}}}}
     }))
