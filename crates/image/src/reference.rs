@@ -116,14 +116,15 @@ impl Reference {
         self.familiar_name() + &self.suffix()
     }
 
-    /// The familiar form of the repository alone (`debian`, `localhost:5000/app`).
+    /// The familiar form of the repository alone (`debian`, `localhost:5000/app`). A name that would read as an image's
+    /// id keeps its `library/`.
     pub fn familiar_name(&self) -> String {
         let reads_as_domain = self.path.split_once('/').is_some_and(|(first, _)| is_domain_like(first));
         if self.domain != DEFAULT_DOMAIN || reads_as_domain {
             return format!("{}/{}", self.domain, self.path);
         }
         match self.path.strip_prefix(OFFICIAL) {
-            Some(name) if !name.contains('/') => name.to_owned(),
+            Some(name) if !name.contains('/') && !is_hex_id(name) => name.to_owned(),
             _ => self.path.clone(),
         }
     }
@@ -275,6 +276,14 @@ mod tests {
             forms("docker.io/library/a/b"),
             pair("docker.io/library/a/b:latest", "library/a/b:latest")
         );
+    }
+
+    #[test]
+    fn a_name_like_an_id_keeps_what_tells_it_apart() {
+        let text = format!("library/{}", "0".repeat(64));
+        let reference = Reference::parse(&text).unwrap();
+        assert_eq!(reference.familiar(), format!("{text}:latest"));
+        assert_eq!(Reference::parse(&reference.familiar()), Ok(reference));
     }
 
     #[test]
